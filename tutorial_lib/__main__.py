@@ -1,0 +1,137 @@
+"""The course's commands: `python -m tutorial_lib lab`, and the others that `--help` lists.
+
+The Makefile calls these; they also work alone, for example in a conda environment.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from . import workspace
+
+ROOT = Path(__file__).parent.parent
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; its exit code. A mistake in the request prints one line and gives 1."""
+    parser = build_parser()
+    options, extra = parser.parse_known_args(argv)
+    if extra and options.command != "lab":
+        parser.error(f"unrecognized arguments: {' '.join(extra)}")
+    options.extra = extra
+    try:
+        return options.run(options) or 0
+    except (ValueError, FileExistsError, workspace.WorkspaceError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tutorial_lib", allow_abbrev=False)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name, run, text):
+        added = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+        added.set_defaults(run=run)
+        return added
+
+    lab = command("lab", run_lab, "Open your copy of the chapters in JupyterLab; other options "
+                  "(--no-browser, --ip=...) are handed to it.")  # fmt: skip
+    lab.add_argument("--port", type=int, help="where JupyterLab answers (default: 8888)")
+    sync = command("sync", run_sync, "Bring your copy of the chapters, work/, up to date.")
+    command("progress", run_progress, "Show which exercises you have solved.")
+    command("doctor", run_doctor, "Check this machine and the install; for bug reports.")
+    build = command("build", run_build, "Make the notebooks from chapters/*.md.")
+    for each in (lab, sync, build):
+        each.add_argument(
+            "--chapters", type=_numbers, metavar="01,03", help="only these (default: all)"
+        )
+    new = command("new-chapter", run_new_chapter, "Start a chapter: its source and exercises.")
+    new.add_argument("number", help="as in survey.toml, for example 04")
+    command("survey", run_survey, "Rewrite the pages made from survey.toml.")
+    return parser
+
+
+def _numbers(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def run_lab(options):
+    """Sync, then become JupyterLab, opened at the first chapter that was asked for."""
+    chosen = options.chapters
+    first = workspace.chapter_files(ROOT, chosen and chosen[:1])
+    for line in workspace.sync(ROOT, chosen):
+        print(line)
+    if not first:
+        print("There are no chapters yet; JupyterLab opens on an empty folder.")
+    command = lab_command(ROOT / "work", first[0].name if first else None, options.port)
+    sys.stdout.flush()
+    os.execv(command[0], command + options.extra)
+
+
+def lab_command(folder: Path, notebook: str | None, port: int | None) -> list[str]:
+    """JupyterLab on `folder`, showing `notebook`, asking nothing of the network."""
+    command = [
+        sys.executable, "-m", "jupyterlab",
+        f"--ServerApp.root_dir={folder}",
+        f"--LabApp.default_url=/lab/tree/{notebook}" if notebook else "--LabApp.default_url=/lab",
+        "--LabApp.news_url=None",
+        "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate",
+        "--LabApp.extension_manager=readonly",
+    ]  # fmt: skip
+    if _kernels_can_be_encrypted():
+        command.append("--MappingKernelManager.transport_encryption=auto")
+    return command + ([f"--port={port}"] if port else [])
+
+
+def _kernels_can_be_encrypted() -> bool:
+    """Newer kernels warn about plain TCP, and newer servers can give them a key instead."""
+    import zmq
+    from jupyter_server.services.kernels.kernelmanager import MappingKernelManager
+
+    return zmq.has("curve") and hasattr(MappingKernelManager, "transport_encryption")
+
+
+def run_sync(options):
+    for line in workspace.sync(ROOT, options.chapters) or ["work/ is up to date."]:
+        print(line)
+
+
+def run_progress(options):
+    from .progress import ProgressTable
+
+    print(ProgressTable(ROOT / "work"))
+
+
+def run_doctor(options):
+    from . import doctor
+
+    return doctor.main(ROOT)
+
+
+def run_build(options):
+    from . import authoring
+
+    return 0 if authoring.build(ROOT, options.chapters) else 1
+
+
+def run_new_chapter(options):
+    from . import authoring
+
+    try:
+        written = authoring.new_chapter(ROOT, options.number)
+    except KeyError as error:
+        raise ValueError(error.args[0]) from error
+    for path in written:
+        print(f"wrote {path.relative_to(ROOT)}")
+
+
+def run_survey(options):
+    from . import survey
+
+    survey.write(survey.load(), ROOT)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,150 @@
+"""What the learner has solved: `work/progress.jsonl`, a line for each attempt, only ever added to.
+
+Adding a line needs no lock: two notebooks can run at once and nothing is lost.
+"""
+
+import html
+import importlib.util
+import json
+import os
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from .workspace import find_workspace
+
+FILE = "progress.jsonl"
+ROOT = Path(__file__).parent.parent
+
+
+@dataclass
+class History:
+    """What happened to one exercise."""
+
+    attempts: int = 0
+    solved: str | None = None  # ISO date of the first right answer
+
+
+@dataclass
+class Progress:
+    """Everything in a progress file: exercises by key, and how many lines could not be read."""
+
+    exercises: dict[str, History] = field(default_factory=dict)
+    broken: int = 0
+
+    def solved(self, key: str) -> bool:
+        return key in self.exercises and self.exercises[key].solved is not None
+
+
+def record(exercise_key: str, passed: bool) -> None:
+    """Add one attempt at "self_attention.softmax"; does nothing outside a learner's copy."""
+    folder = find_workspace()
+    if folder is None:
+        return
+    at = datetime.now().astimezone().isoformat(timespec="seconds")
+    line = json.dumps({"exercise": exercise_key, "passed": bool(passed), "at": at}) + "\n"
+    try:
+        _append(folder / FILE, line)
+    except OSError as error:  # no reason to stop the learner's check
+        print(f"Your progress was not saved in {folder / FILE}: {error.strerror or error}")
+
+
+def _append(path: Path, line: str) -> None:
+    with open(path, "a+b", buffering=0) as file:  # one unbuffered write: lines never mix
+        if end := file.seek(0, os.SEEK_END):
+            file.seek(end - 1)
+            if file.read(1) != b"\n":  # a line that was cut off must not spoil this one
+                line = "\n" + line
+        file.write(line.encode())
+
+
+def load(folder: Path | None = None) -> Progress:
+    """Read the progress file of `folder` (default: the learner's copy we are in); empty if none."""
+    folder = folder or find_workspace()
+    progress = Progress()
+    if folder is None or not Path(folder, FILE).exists():
+        return progress
+    for line in filter(bytes.strip, Path(folder, FILE).read_bytes().splitlines()):
+        try:
+            entry = json.loads(line)
+            key, passed, at = str(entry["exercise"]), bool(entry["passed"]), str(entry["at"])
+        except (ValueError, KeyError, TypeError):
+            progress.broken += 1
+            continue
+        history = progress.exercises.setdefault(key, History())
+        history.attempts += 1
+        if passed and history.solved is None:
+            history.solved = at[:10]
+    return progress
+
+
+def exercises_of(slug: str) -> list:
+    """The chapter's exercises in the order they are written; [] for a chapter that has none."""
+    name = f"tutorial_lib.exercises.{slug}"
+    if importlib.util.find_spec(name) is None:
+        return []
+    from .checking import Exercise
+
+    found = vars(importlib.import_module(name)).values()
+    return [e for e in found if isinstance(e, Exercise) and e.slug == slug]
+
+
+def course_exercises(root: Path = ROOT) -> list[tuple]:
+    """(chapter, its exercises) for each chapter of survey.toml whose notebook is in `chapters/`."""
+    from . import survey
+
+    chapters = survey.load(Path(root, "survey.toml")).chapters
+    present = [c for c in chapters if Path(root, "chapters", f"{c.stem}.ipynb").exists()]
+    return [(c, exercises_of(c.slug)) for c in present]
+
+
+def _rows(progress: Progress, exercises: list[tuple]):
+    """(chapter, solved, total, next unsolved or None) for each chapter that has exercises."""
+    for chapter, found in exercises:
+        left = [e for e in found if not progress.solved(f"{chapter.slug}.{e.name}")]
+        if found:
+            yield chapter, len(found) - len(left), len(found), left[0] if left else None
+
+
+def _bar(solved: int, total: int) -> str:
+    """Full only when all is solved, empty only when nothing is."""
+    filled = max(solved * 10 // total, 1) if solved else 0
+    return "█" * filled + "░" * (10 - filled)
+
+
+def _notice(progress: Progress) -> list[str]:
+    text = f"{FILE}: {progress.broken} damaged line(s) could not be read and did not count."
+    return [text] if progress.broken else []
+
+
+def table(progress: Progress, exercises: list[tuple]) -> str:
+    """Plain text, a line for each chapter: its title, a bar, solved/total and what comes next."""
+    rows = list(_rows(progress, exercises))
+    width = max((len(chapter.title) for chapter, *_ in rows), default=0)
+    lines = [] if rows else ["No exercises yet."]
+    for c, solved, total, following in rows:
+        after = f"   next: {following.name}" if following and solved else ""
+        bar = f"{_bar(solved, total)} {solved:>2}/{total}"
+        lines.append(f"{c.number} {c.title:<{width}}   {bar}{after}")
+    return "\n".join(lines + _notice(progress))
+
+
+class ProgressTable:
+    """The learner's progress, as a table in a notebook and as text in a terminal."""
+
+    def __init__(self, folder: Path | None = None, exercises: list[tuple] | None = None):
+        self.progress = load(folder)
+        self.exercises = course_exercises() if exercises is None else exercises
+
+    def __repr__(self) -> str:
+        return table(self.progress, self.exercises)
+
+    def _repr_html_(self) -> str:
+        rows = ["<tr><th>Chapter</th><th></th><th>Solved</th><th>Next exercise</th></tr>"]
+        for c, solved, total, following in _rows(self.progress, self.exercises):
+            link = f'<a href="{c.stem}.ipynb">{c.number} {html.escape(c.title)}</a>'
+            after = html.escape(following.title) if following else "all solved"
+            cells = (link, _bar(solved, total), f"{solved}/{total}", after)
+            rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+        notice = "".join(f"<p>{line}</p>" for line in _notice(self.progress))
+        return f"<table>{''.join(rows)}</table>{notice}"
