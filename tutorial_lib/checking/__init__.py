@@ -1,0 +1,13 @@
+"""Exercises that diagnose. `Exercise` is what chapters use; the other modules serve it.
+
+exercise      a task: reference, cases, hints, known mistakes, and `check`
+trials        an answer tried on every case, in two memory layouts
+running       one call: fresh copies, a time limit, the learner's own traceback
+comparing     where two values part, in words
+resemblance   slips that are the same in every task: a sign, a factor, an axis
+diagnosis     the message a learner reads
+"""
+
+from tutorial_lib.checking.exercise import Exercise, NotYet
+
+__all__ = ["Exercise", "NotYet"]

@@ -1,0 +1,120 @@
+"""The message a learner reads under a wrong answer: the mistake's name, then the smallest case."""
+
+import textwrap
+
+from tutorial_lib.checking.comparing import as_array, describe, parts, show
+from tutorial_lib.checking.resemblance import family_resemblance
+from tutorial_lib.checking.running import OutOfTime, own_lines
+from tutorial_lib.checking.trials import Trial, agrees, same_outcome
+from tutorial_lib.from_scratch.gradcheck import relative_error
+
+
+def diagnose(exercise, trials: list[Trial]) -> str:
+    """The whole message for an answer whose `trials` are not all right."""
+    wrong = [trial for trial in trials if not trial.right]
+    smallest = min(wrong, key=lambda trial: (trial.layout != "", trial.size))
+    lines = [f"✗ {exercise.name}: not right yet", ""]
+    if story := explain(exercise, trials):
+        lines += [*textwrap.wrap(story, 92, break_long_words=False), ""]
+    return "\n".join(lines + _table(smallest, len(wrong), len(trials)))
+
+
+def explain(exercise, trials: list[Trial]) -> str:
+    """The sentence that names the mistake; "" if nothing known explains it."""
+    wrong = [trial for trial in trials if not trial.right]
+    for trial in wrong:
+        if isinstance(trial.outcome.error, OutOfTime):
+            return f"Your function gave {trial.outcome.error}. Is there an endless loop?"
+        if trial.outcome.changed:
+            names = ", ".join(trial.outcome.changed)
+            return (
+                f"Your function changes its argument {names} in place. The caller still needs it: "
+                "work on a new array."
+            )
+    for mistake in exercise.mistakes:
+        if agrees(trials, mistake.function, exercise.seconds):
+            return mistake.message
+    return _plain_story(wrong) or _closest_mistake(exercise, wrong)
+
+
+def _plain_story(wrong: list[Trial]) -> str:
+    """Slips that need no knowledge of the task."""
+    for trial in wrong:
+        if trial.outcome.error:
+            return ""  # the table shows the error and its line
+        if trial.outcome.value is None and not isinstance(trial.expected, Exception):
+            return "Your function returned None. Does every path end with `return`?"
+    for trial in wrong:
+        if any(difference.kind == "nan" for difference in trial.differences):
+            return (
+                "NaN appears where a number should be. Which step can give infinity minus "
+                "infinity, zero over zero, or the exponential of a large number?"
+            )
+    if all(trial.layout for trial in wrong):
+        return (
+            "Right for contiguous arrays, wrong for a strided view of the same numbers. "
+            "Does your code rely on how the numbers lie in memory?"
+        )
+    if all(d.kind == "dtype" for trial in wrong for d in trial.differences):
+        return "The numbers are right, their dtype is not: which step changes it?"
+    return family_resemblance([(trial.expected, trial.outcome.value) for trial in wrong])
+
+
+def _closest_mistake(exercise, wrong: list[Trial]) -> str:
+    """The known mistake that explains the most of the wrong trials, if it explains half of them."""
+    best, most = None, 0
+    for mistake in exercise.mistakes:
+        explained = sum(same_outcome(trial, mistake.function, exercise.seconds) for trial in wrong)
+        if explained > most:
+            best, most = mistake, explained
+    if best is None or 2 * most < len(wrong):
+        return ""
+    return f"On {most} of {len(wrong)} failing cases this fits: {best.message}"
+
+
+def _table(trial: Trial, wrong: int, total: int) -> list[str]:
+    """The smallest failing case: the arguments, expected, yours, and where they differ."""
+    layout = f", {trial.layout}" if trial.layout else ""
+    rows = [f"Wrong on {wrong} of {total} tries. The smallest (case {trial.number}{layout}):"]
+    for name, value in trial.case.items():
+        rows += [f"  {name} = {describe(value)}", *_values(value)]
+    expected, outcome = trial.expected, trial.outcome
+    if isinstance(expected, Exception):
+        rows += [f"  expected  {type(expected).__name__}: {expected}"]
+    else:
+        rows += [f"  expected  {describe(expected)}", *_values(expected)]
+    if outcome.error:
+        rows += [f"  yours     {type(outcome.error).__name__}: {outcome.error}"]
+        rows += ["      " + line for line in own_lines(outcome.error).splitlines()]
+        return rows
+    if isinstance(expected, dict) and isinstance(outcome.value, dict):
+        return rows + ["  where the chain breaks"] + chain(trial)
+    rows += [f"  yours     {describe(outcome.value)}", *_values(outcome.value)]
+    if outcome.changed:
+        rows += [f"  changed   {', '.join(outcome.changed)}"]
+    return rows + [f"  differ    {difference.text}" for difference in trial.differences]
+
+
+def chain(trial: Trial) -> list[str]:
+    """A line per named result, in the chain's order: name, shape, verdict with relative error."""
+    by_place = {difference.where: difference for difference in trial.differences}
+    rows, broken = [], False
+    for name, value in trial.expected.items():
+        head = f"{name:<8} {str(tuple(getattr(value, 'shape', ()))):<14}"
+        if name not in by_place:
+            rows.append(f"    ✓ {head} relative error below 1e-6")
+            continue
+        verdict = by_place[name].text.removeprefix(f"{name}: ")
+        if by_place[name].kind == "value":
+            error = relative_error(as_array(value), as_array(trial.outcome.value[name]))
+            verdict = f"relative error {error:.1e}"
+        rows.append(f"    ✗ {head} {verdict}" + ("" if broken else "   <- look here first"))
+        broken = True
+    return rows
+
+
+def _values(value) -> list[str]:
+    """An array's numbers, or the named parts of a container one under the other."""
+    if isinstance(value, (dict, tuple, list)):
+        return [f"      {name}: {describe(part)}" for name, part in parts(value).items()]
+    return [show(value, "      ")] if hasattr(value, "shape") else []

@@ -1,0 +1,176 @@
+"""An exercise: a reference, cases, hints and known mistakes, and a check that diagnoses.
+
+softmax = Exercise(attention.softmax, level=1, minutes=10, cases=rows_of_scores, hints=(...))
+
+@softmax.mistake("Each column of yours sums to one. Which axis holds one query's scores?")
+def wrong_axis(x): ...
+
+softmax = exercise.softmax.check(softmax)   # in a notebook, under the learner's own `softmax`
+"""
+
+import inspect
+import textwrap
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from tutorial_lib import progress
+from tutorial_lib.checking.comparing import describe
+from tutorial_lib.checking.diagnosis import chain, diagnose
+from tutorial_lib.checking.trials import Trial, agrees, try_all
+
+
+class NotYet(Exception):
+    """A wrong answer. Notebooks show its message alone, without the engine's own frames."""
+
+    def _render_traceback_(self) -> list[str]:
+        return str(self).splitlines()
+
+
+@dataclass
+class Mistake:
+    name: str
+    message: str
+    function: Callable
+
+
+class Exercise:
+    """One task: what is asked (the reference's docstring), how it is tried, what goes wrong.
+
+    reference  the right function; its signature and docstring are what the learner sees
+    level      1 (a nudge) to 5 (a long evening)
+    minutes    what a learner should plan
+    cases      `cases(rng)` yields dicts of arguments in the parameters' order, smallest first; a
+               case on which the reference raises wants the same type of error from the learner
+    hints      three, from a nudge to nearly there
+    start      the buggy function that a find-the-bug task starts from; None for an empty body
+    seconds    how long an answer may take on one case before it counts as endless
+    """
+
+    def __init__(
+        self,
+        reference: Callable,
+        *,
+        level: int,
+        minutes: int,
+        cases: Callable[[np.random.Generator], Iterable[dict]],
+        hints: tuple[str, ...],
+        start: Callable | None = None,
+        seconds: float = 10,
+    ):
+        self.reference, self.cases, self.start = reference, cases, start
+        self.level, self.minutes, self.seconds = level, minutes, seconds
+        self.hints = tuple(_one_line(hint) for hint in hints)
+        self.name = reference.__name__
+        self.slug = _slug(inspect.stack()[1].frame.f_globals["__name__"])
+        self.mistakes: list[Mistake] = []
+        self._hints_given = 0
+        self._asked_for_solution = False
+
+    def __repr__(self) -> str:
+        return f"<exercise {self.slug}.{self.name}, level {self.level}, {self.minutes} min>"
+
+    @property
+    def title(self) -> str:
+        return self.name.replace("_", " ")
+
+    def mistake(self, message: str) -> Callable:
+        """Decorator: a wrong variant of the reference, and the sentence that helps its author."""
+
+        def remember(function: Callable) -> Callable:
+            self.mistakes.append(Mistake(function.__name__, _one_line(message), function))
+            return function
+
+        return remember
+
+    def check(self, answer: Callable) -> Callable:
+        """Try `answer` on every case and say what is wrong with it.
+
+        Returns the answer if it is right, and the reference while the answer is an untouched stub,
+        so that the notebook goes on. Raises `NotYet` with the diagnosis if the answer is wrong.
+        """
+        self._check_callable(answer)
+        trials = try_all(self.reference, answer, self.all_cases(), self.seconds)
+        if self._is_stub(trials):
+            print(f"○ {self.name}: not done yet. The course's own version takes its place below.")
+            return self.reference
+        passed = all(trial.right for trial in trials)
+        progress.record(f"{self.slug}.{self.name}", passed)
+        if not passed:
+            raise NotYet(diagnose(self, trials) + "\n\n" + self._offer())
+        print(f"✓ {self.name}: right on all {len(trials)} tries.")
+        if isinstance(trials[0].expected, dict):
+            print("\n".join(chain(trials[-1])))
+        return answer
+
+    def hint(self) -> None:
+        """Print the hints so far and one more."""
+        self._hints_given = min(self._hints_given + 1, len(self.hints))
+        for number, hint in enumerate(self.hints[: self._hints_given], 1):
+            print(f"Hint {number} of {len(self.hints)}: {hint}")
+
+    def solution(self) -> None:
+        """Print the reference; the first call only asks whether you are sure."""
+        if not self._asked_for_solution:
+            self._asked_for_solution = True
+            print("A hint is a smaller step. To see the answer all the same, ask once more.")
+            return
+        print(self.source())
+
+    def source(self) -> str:
+        """The reference's source, as the solved notebook shows it."""
+        return textwrap.dedent(inspect.getsource(self.reference)).strip()
+
+    def stub(self) -> str:
+        """Where the learner starts: signature and docstring, no body; or the buggy version."""
+        if self.start is not None:
+            buggy = textwrap.dedent(inspect.getsource(self.start)).strip()
+            return buggy.replace(f"def {self.start.__name__}(", f"def {self.name}(", 1)
+        head, quotes, rest = self.source().partition('"""')
+        docstring = quotes + rest[: rest.index(quotes)] + quotes
+        return f"{head}{docstring}\n    raise NotImplementedError  # your turn"
+
+    def all_cases(self) -> list[dict]:
+        """The cases, the same ones each time."""
+        return list(self.cases(np.random.default_rng(0)))
+
+    def _check_callable(self, answer) -> None:
+        if not callable(answer):
+            raise NotYet(
+                f"✗ {self.name}: check takes the function itself, not what it returns.\n"
+                f"  got       {describe(answer)}\n"
+                f"  expected  exercise.{self.name}.check({self.name})"
+            )
+        wanted = list(inspect.signature(self.reference).parameters)
+        try:
+            inspect.signature(answer).bind(*wanted)
+        except ValueError:  # a built-in that tells nothing of its arguments
+            return
+        except TypeError:
+            given = ", ".join(inspect.signature(answer).parameters)
+            raise NotYet(
+                f"✗ {self.name}: another list of arguments than the task's.\n"
+                f"  got       ({given})\n"
+                f"  expected  ({', '.join(wanted)})"
+            ) from None
+
+    def _is_stub(self, trials: list[Trial]) -> bool:
+        if any(isinstance(trial.outcome.error, NotImplementedError) for trial in trials):
+            return True
+        return self.start is not None and agrees(trials, self.start, self.seconds)
+
+    def _offer(self) -> str:
+        left = len(self.hints) - self._hints_given
+        if left:
+            return f"exercise.{self.name}.hint() gives a hint ({left} left)."
+        return f"exercise.{self.name}.solution() shows the course's version."
+
+
+def _slug(module: str) -> str:
+    """`tutorial_lib.exercises.vit` or a module below it -> `vit`: the chapter's name."""
+    return module.removeprefix("tutorial_lib.exercises.").partition(".")[0]
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
