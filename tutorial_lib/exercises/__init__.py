@@ -1,0 +1,1 @@
+"""The exercises, a module per chapter: reference, cases, hints and known mistakes."""

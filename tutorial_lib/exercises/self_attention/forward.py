@@ -1,0 +1,144 @@
+"""Attention put together, within one sequence and between two."""
+
+import numpy as np
+
+from tutorial_lib.checking import Exercise
+from tutorial_lib.exercises.self_attention.cases import queries_keys_values_mask
+from tutorial_lib.from_scratch import attention as np_attention
+
+attention = Exercise(
+    np_attention.attention,
+    level=2,
+    minutes=10,
+    cases=queries_keys_values_mask,
+    hints=(
+        "You have every piece: `scores`, `softmax`, `masked_softmax`. What is left is one product.",
+        "Each output row is a weighted mean of the rows of V. P has a row per query; which side of "
+        "the product does it stand on?",
+        "`P = softmax(scores(Q, K))`, or `masked_softmax(..., mask)` if there is a mask; return "
+        "`P @ V, P`.",
+    ),
+)
+
+
+@attention.mistake(
+    """You return the output alone. The task asks for the pair Z, P: the figures below, and the
+    backward pass, need the weights too."""
+)
+def forgets_weights(Q, K, V, mask):
+    return np_attention.attention(Q, K, V, mask)[0]
+
+
+@attention.mistake(
+    """You normalise over the queries: in each column of P the weights sum to one. Each query
+    shares out its own attention over the keys. Along which axis does one query's row of
+    scores lie?"""
+)
+def shares_out_columns(Q, K, V, mask):
+    S = np_attention.scores(Q, K)
+    P = np_attention.softmax((S if mask is None else np.where(mask, S, -1e30)).mT).mT
+    return P @ V, P
+
+
+@attention.mistake(
+    """The 1/√d is missing: your scores are √d times too large and the weights too sharp. Did you
+    use your `scores`?"""
+)
+def forgets_scale(Q, K, V, mask):
+    return np_attention.attention(Q * Q.shape[-1] ** 0.5, K, V, mask)
+
+
+@attention.mistake("""You do not use the mask: right without one, wrong with one.""")
+def ignores_mask(Q, K, V, mask):
+    return np_attention.attention(Q, K, V)
+
+
+@attention.mistake(
+    """You multiply the scores by V without a softmax. Then the weights can be negative and of
+    any size; what turns a row of scores into shares of one?"""
+)
+def forgets_softmax(Q, K, V, mask):
+    S = np_attention.scores(Q, K)
+    return S @ V, S
+
+
+@attention.mistake(
+    """You mask the weights after the softmax, so a masked row no longer sums to one. Mask the
+    scores, before."""
+)
+def masks_weights(Q, K, V, mask):
+    P = np_attention.softmax(np_attention.scores(Q, K))
+    P = P if mask is None else P * mask
+    return P @ V, P
+
+
+def sequences_and_projections(rng):
+    for n, m, D, d in [(1, 1, 1, 1), (2, 2, 2, 2), (2, 3, 3, 2), (4, 2, 3, 3)]:
+        yield dict(
+            X=rng.normal(size=(n, D)),
+            memory=rng.normal(size=(m, D)),
+            W_Q=rng.normal(size=(D, d)),
+            W_K=rng.normal(size=(D, d)),
+            W_V=rng.normal(size=(D, d)),
+        )
+    yield dict(
+        X=rng.normal(size=(2, 3, 4)),
+        memory=rng.normal(size=(2, 3, 4)),
+        W_Q=rng.normal(size=(4, 4)),
+        W_K=rng.normal(size=(4, 4)),
+        W_V=rng.normal(size=(4, 4)),
+    )
+
+
+cross_attention = Exercise(
+    np_attention.cross_attention,
+    level=2,
+    minutes=10,
+    cases=sequences_and_projections,
+    hints=(
+        "Who asks? Who answers? Three of the projections apply to one sequence or the other.",
+        "Queries come from X. Keys and values describe the same tokens, so they come from the same "
+        "sequence.",
+        "`attention(X @ W_Q, memory @ W_K, memory @ W_V)` gives the pair; return the output.",
+    ),
+)
+
+
+@cross_attention.mistake(
+    """Your values come from X, the sequence that asks. With N ≠ M the shapes do not even fit;
+    with N = M they do, and the output is a mixture of the decoder's own tokens, weighted by
+    where some *other* sequence matched. What should a query receive from the token it found?"""
+)
+def values_from_decoder(X, memory, W_Q, W_K, W_V):
+    return np_attention.attention(X @ W_Q, memory @ W_K, X @ W_V)[0]
+
+
+@cross_attention.mistake(
+    """This is self-attention: X asks and X answers. Where does the memory come in?"""
+)
+def ignores_memory(X, memory, W_Q, W_K, W_V):
+    return np_attention.attention(X @ W_Q, X @ W_K, X @ W_V)[0]
+
+
+@cross_attention.mistake(
+    """The memory asks and X answers: one output row for each token of the memory. The output
+    should have a row for each token of X."""
+)
+def the_wrong_one_asks(X, memory, W_Q, W_K, W_V):
+    return np_attention.attention(memory @ W_Q, X @ W_K, X @ W_V)[0]
+
+
+@cross_attention.mistake(
+    """W_K and W_V are swapped: you match with what should be said, and say what should be
+    matched."""
+)
+def keys_for_values(X, memory, W_Q, W_K, W_V):
+    return np_attention.attention(X @ W_Q, memory @ W_V, memory @ W_K)[0]
+
+
+@cross_attention.mistake(
+    """You leave out the projection of the values: what a token is matched by and what it says
+    should be two different views of it, W_K and W_V."""
+)
+def values_without_projection(X, memory, W_Q, W_K, W_V):
+    return np_attention.attention(X @ W_Q, memory @ W_K, memory)[0]

@@ -1,0 +1,89 @@
+"""The same attention in PyTorch."""
+
+import torch
+
+from tutorial_lib.checking import Exercise
+from tutorial_lib.exercises.self_attention.cases import queries_keys_values_mask
+from tutorial_lib.layers import attention as torch_attention
+
+
+def _tensor(array):
+    return torch.from_numpy(array.copy()).requires_grad_(array.dtype.kind == "f")
+
+
+def tensors(rng):
+    for case in queries_keys_values_mask(rng):
+        named = {name.lower() if name != "mask" else name: value for name, value in case.items()}
+        yield {name: value if value is None else _tensor(value) for name, value in named.items()}
+
+
+dot_product_attention = Exercise(
+    torch_attention.dot_product_attention,
+    level=2,
+    minutes=10,
+    cases=tensors,
+    hints=(
+        "The same four steps; tensors have `@`, `.mT` and `.softmax(dim=...)`.",
+        "`s.masked_fill(condition, value)` puts the value where the condition is True. The mask is "
+        "True where a query *may* look.",
+        "`s = q @ k.mT / q.shape[-1] ** 0.5`, `s.masked_fill(~mask, float('-inf'))`, "
+        "`p = s.softmax(dim=-1)`, return `p @ v, p`.",
+    ),
+)
+
+
+@dot_product_attention.mistake(
+    """`softmax(dim=1)` is right for a batch of vectors. In (B, N, M), axis 1 holds the queries:
+    which axis holds the keys, whatever the number of axes?"""
+)
+def softmax_over_axis_one(q, k, v, mask):
+    s = q @ k.mT / q.shape[-1] ** 0.5
+    if mask is not None:
+        s = s.masked_fill(~mask, float("-inf"))
+    p = s.softmax(dim=1)
+    return p @ v, p
+
+
+@dot_product_attention.mistake(
+    """You fill where the mask is True, which is where a query *may* look. Turn the condition
+    round: `~mask`."""
+)
+def fills_the_allowed(q, k, v, mask):
+    s = q @ k.mT / q.shape[-1] ** 0.5
+    if mask is not None:
+        s = s.masked_fill(mask, float("-inf"))
+    p = s.softmax(dim=-1)
+    return p @ v, p
+
+
+@dot_product_attention.mistake(
+    """`k.transpose(0, 1)` (and `k.T`) is right for one matrix only. In a batch the first axis
+    counts the sequences: swap the last two, `k.mT`."""
+)
+def transposes_the_batch(q, k, v, mask):
+    s = q @ k.transpose(0, 1) / q.shape[-1] ** 0.5
+    if mask is not None:
+        s = s.masked_fill(~mask, float("-inf"))
+    p = s.softmax(dim=-1)
+    return p @ v, p
+
+
+@dot_product_attention.mistake(
+    """You scale by the number of tokens, `shape[-2]`. The dot product runs over the features:
+    `shape[-1]`."""
+)
+def scales_by_tokens(q, k, v, mask):
+    s = q @ k.mT / q.shape[-2] ** 0.5
+    if mask is not None:
+        s = s.masked_fill(~mask, float("-inf"))
+    p = s.softmax(dim=-1)
+    return p @ v, p
+
+
+@dot_product_attention.mistake(
+    """`.detach()` or `.data` cuts the graph: the numbers are right and no gradient reaches q, k
+    or v. Where did you leave autograd?"""
+)
+def cuts_the_graph(q, k, v, mask):
+    z, p = torch_attention.dot_product_attention(q.detach(), k.detach(), v.detach(), mask)
+    return z, p

@@ -1,0 +1,66 @@
+"""Chapter 00: one tiny exercise, to meet the checks."""
+
+import numpy as np
+
+from tutorial_lib.checking import Exercise
+
+
+def weighted_mean(values, weights):
+    """The mean of several vectors, some counting more than others.
+
+    values (n, d), weights (n,) positive, of any size  ->  (d,)
+
+    The weights need not sum to one: [1, 3] means the same as [0.25, 0.75].
+    """
+    return weights @ values / weights.sum()
+
+
+def vectors_and_weights(rng):
+    for n, d in [(1, 1), (2, 1), (1, 3), (3, 2), (5, 4)]:
+        yield dict(values=rng.normal(size=(n, d)), weights=rng.uniform(0.5, 4, size=n))
+    yield dict(values=rng.normal(size=(3, 3)), weights=np.array([1e-12, 1e12, 1.0]))
+
+
+weighted_mean = Exercise(
+    weighted_mean,
+    level=1,
+    minutes=5,
+    cases=vectors_and_weights,
+    hints=(
+        "Two vectors with weights 1 and 3: write the mean out by hand.",
+        "`weights @ values` sums the vectors, each times its weight.",
+        "What must that sum be divided by, so that weights [1, 3] and [10, 30] give the same?",
+    ),
+)
+
+
+@weighted_mean.mistake(
+    """You divide by how many vectors there are. Try weights [1, 3] and [10, 30] on the same
+    vectors: should the mean change? Yours does."""
+)
+def divides_by_count(values, weights):
+    return weights @ values / len(weights)
+
+
+@weighted_mean.mistake(
+    """You sum the weighted vectors and stop there, so twice the weights gives twice the mean. What
+    makes a weighted sum a mean?"""
+)
+def never_divides(values, weights):
+    return weights @ values
+
+
+@weighted_mean.mistake(
+    """You ignore the weights: every vector counts the same. Look at the case with one huge weight:
+    which vector should the mean be close to?"""
+)
+def ignores_weights(values, weights):
+    return values.mean(axis=0)
+
+
+@weighted_mean.mistake(
+    """One number comes out where a vector of length d is expected: you averaged over the features
+    as well. Which axis of `values` counts the vectors?"""
+)
+def averages_everything(values, weights):
+    return float((weights[:, None] * values).sum() / weights.sum() / values.shape[1])

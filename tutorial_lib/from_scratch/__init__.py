@@ -1,0 +1,1 @@
+"""NumPy: forward and backward of each component. Arrays are (..., tokens, features)."""

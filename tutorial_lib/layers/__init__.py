@@ -1,0 +1,1 @@
+"""PyTorch components that the chapters build and later chapters import."""

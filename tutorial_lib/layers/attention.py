@@ -1,0 +1,52 @@
+"""Attention with one head, in PyTorch. Taught in chapter 01.
+
+Vaswani et al., Attention Is All You Need (NeurIPS 2017, 1706.03762), section 3.2.1.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+def dot_product_attention(q, k, v, mask=None):
+    """softmax(q kᵀ / √d) v on any device, with the weights that made it.
+
+    q (..., N, d), k (..., M, d), v (..., M, d_v); mask bool, broadcasts to (..., N, M), True where
+    a query may look, or None; every query must be allowed to look somewhere
+    ->  z (..., N, d_v), p (..., N, M)
+    """
+    s = q @ k.mT / q.shape[-1] ** 0.5  # (..., N, M)
+    if mask is not None:
+        s = s.masked_fill(~mask, float("-inf"))
+    p = s.softmax(dim=-1)
+    return p @ v, p
+
+
+class Attention(nn.Module):
+    """Self- or cross-attention with learned projections and one head.
+
+    dim         features of a token that asks, and of the output
+    dim_head    features of queries, keys and values; dim if not given
+    dim_memory  features of a token that answers; dim if not given
+    """
+
+    def __init__(self, dim: int, dim_head: int | None = None, dim_memory: int | None = None):
+        super().__init__()
+        dim_head, dim_memory = dim_head or dim, dim_memory or dim
+        self.to_q = nn.Linear(dim, dim_head, bias=False)
+        self.to_k = nn.Linear(dim_memory, dim_head, bias=False)
+        self.to_v = nn.Linear(dim_memory, dim_head, bias=False)
+        self.to_out = nn.Linear(dim_head, dim, bias=False)
+
+    def forward(self, x, memory=None, mask=None):
+        """x (B, N, dim), memory (B, M, dim_memory) or None for x itself, mask as in
+        `dot_product_attention`  ->  (B, N, dim). Fused where PyTorch has a kernel for it."""
+        memory = x if memory is None else memory
+        q, k, v = self.to_q(x), self.to_k(memory), self.to_v(memory)  # (B, N or M, dim_head)
+        return self.to_out(F.scaled_dot_product_attention(q, k, v, attn_mask=mask))
+
+    @torch.no_grad()
+    def weights(self, x, memory=None, mask=None):
+        """The weights p (B, N, M) that `forward` would use, which a fused kernel never stores."""
+        memory = x if memory is None else memory
+        return dot_product_attention(self.to_q(x), self.to_k(memory), self.to_v(memory), mask)[1]
