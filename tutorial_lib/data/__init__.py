@@ -1,0 +1,1 @@
+"""Data: real sets that come with installed packages, and generators. Nothing here downloads."""
