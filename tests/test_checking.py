@@ -89,12 +89,29 @@ def test_smallest_failing_case_is_shown_in_full():
         (lambda x: [1, 2], "expected array (1, 2) float64, got list of 2"),
         (lambda x: torch.from_numpy(centre(np.ascontiguousarray(x))), "got tensor (1, 2) float64"),
         (lambda x: 0 * x, "zero everywhere"),
+        (lambda x: (centre(x), x), "return it alone"),
+        (lambda x: x - x.mean(-1, keepdims=True).T, "not right yet"),
         (lambda x, y: x, "another list of arguments"),
         (lambda x: centre(x).ravel(), "wrong shape"),
     ],
 )
 def test_slips_nobody_foresaw_get_a_sentence(answer, said):
     assert said in message(answer)
+
+
+def test_rounding_where_zero_is_expected_is_no_mistake():
+    exercise = make(
+        cases=lambda rng: [dict(x=np.full((2, 3), 0.1)), dict(x=rng.normal(size=(2, 3)))]
+    )
+    exercise.check(lambda x: x - np.einsum("ij->i", x)[:, None] / 3.0 + 1e-17)
+
+
+def test_a_flag_is_no_number():
+    def largest(x):
+        """The largest number."""
+        return float(x.max())
+
+    assert "got True" in message(lambda x: bool(x.max()), make(largest))
 
 
 def test_a_change_in_place_is_caught_though_the_answer_is_right():

@@ -99,6 +99,8 @@ def _compare_leaf(expected, actual) -> Difference | None:
     if isinstance(expected, torch.Tensor) != isinstance(actual, torch.Tensor):
         if isinstance(expected, (torch.Tensor, np.ndarray)):
             return Difference("", "type", f"expected {describe(expected)}, got {describe(actual)}")
+    if isinstance(actual, bool) and not isinstance(expected, (bool, np.bool_)):
+        return Difference("", "type", f"expected {describe(expected)}, got {actual}")
     if a.shape != b.shape:
         return Difference("", "shape", f"the shape should be {a.shape}, yours is {b.shape}")
     if hasattr(expected, "dtype") and dtype_name(expected) != dtype_name(actual):
@@ -116,11 +118,12 @@ def _compare_numbers(a, b, tolerance) -> Difference | None:
         wrong = a != b
     else:
         # Relative to the number itself or to the largest one: a tiny entry of a large array may
-        # carry the rounding of its neighbours.
+        # carry the rounding of its neighbours. What should be zero may be left over from
+        # cancelling, hence the last term.
         with np.errstate(all="ignore"):
             finite = a[np.isfinite(a)]
             scale = np.abs(finite).max() if finite.size else 1.0
-            close = np.abs(a - b) <= tolerance * np.maximum(np.abs(a), 1e-3 * scale + 1e-12)
+            close = np.abs(a - b) <= tolerance * np.maximum(np.abs(a), 1e-3 * scale + 1e-3)
         wrong = ~(close | (a == b) | (np.isnan(a) & np.isnan(b)))
     if not wrong.any():
         return None

@@ -38,10 +38,11 @@ def explain(exercise, trials: list[Trial]) -> str:
 
 
 def _plain_story(wrong: list[Trial]) -> str:
-    """Slips that need no knowledge of the task."""
+    """Slips that need no knowledge of the task. An error needs no story: the table shows it."""
+    wrong = [trial for trial in wrong if not trial.outcome.error]
+    if not wrong:
+        return ""
     for trial in wrong:
-        if trial.outcome.error:
-            return ""  # the table shows the error and its line
         if trial.outcome.value is None and not isinstance(trial.expected, Exception):
             return "Your function returned None. Does every path end with `return`?"
     for trial in wrong:
@@ -61,13 +62,13 @@ def _plain_story(wrong: list[Trial]) -> str:
 
 
 def _closest_mistake(exercise, wrong: list[Trial]) -> str:
-    """The known mistake that explains the most of the wrong trials, if it explains half of them."""
+    """The known mistake that explains most of the wrong trials, if it is more than half."""
     best, most = None, 0
     for mistake in exercise.mistakes:
         explained = sum(same_outcome(trial, mistake.function, exercise.seconds) for trial in wrong)
         if explained > most:
             best, most = mistake, explained
-    if best is None or 2 * most < len(wrong):
+    if best is None or 2 * most <= len(wrong):
         return ""
     return f"On {most} of {len(wrong)} failing cases this fits: {best.message}"
 

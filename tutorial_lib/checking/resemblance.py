@@ -31,6 +31,12 @@ def _stories(expected, actual) -> list[str] | None:
     if isinstance(expected, (tuple, list)) and isinstance(actual, (tuple, list)):
         if _same_values_in_another_order(expected, actual):
             return ["The values are right, but they are returned in another order."]
+    elif isinstance(actual, (tuple, list)):
+        if any(not compare(expected, part) for part in actual):
+            return ["The right value is among those that you return; return it alone."]
+    elif isinstance(expected, (tuple, list)):
+        if any(not compare(part, actual) for part in expected):
+            return [f"You return one of the {len(expected)} values that the task asks for."]
     for (name, a), b in zip(parts(expected).items(), parts(actual).values()):
         if compare(a, b):
             stories = _array_stories(as_array(a), as_array(b))
@@ -45,8 +51,10 @@ def _array_stories(a, b) -> list[str] | None:
         return []
     if a.shape != b.shape:
         return _shape_stories(a, b)
-    if a.size < 2:
+    if a.size < 2 or a.shape[-1] < 2:
         return None
+    if _close(a, b):
+        return ["The right numbers in another kind of container: an array, a tensor, a number?"]
     if a.dtype.kind == "b":
         candidates = {"Yours is the right answer inverted: True and False are swapped.": ~a}
     else:
@@ -85,6 +93,11 @@ def _shape_stories(a, b) -> list[str]:
         for what, reduced in {"summed": a.sum(axis), "averaged": a.mean(axis)}.items():
             if _close(reduced, b):
                 stories.append(f"Yours is the right answer {what} over axis {axis - a.ndim}.")
+    if a.ndim == b.ndim and all(x in (1, y) for x, y in zip(a.shape, b.shape)):
+        stories.append(
+            "Broadcasting made your result larger than it should be. Did an axis of size 1 get "
+            "lost on the way, for want of `keepdims=True`?"
+        )
     if a.ndim == b.ndim and sorted(a.shape) == sorted(b.shape):
         stories.append("The right shape with its axes in another order: which is a row of yours?")
     return stories
@@ -124,7 +137,7 @@ def _constant_factor(wrong: list[tuple]) -> str:
     if not factors:
         return ""
     if max(map(abs, factors)) < 1e-12:
-        return "Yours is zero everywhere."
+        return "Where it fails, yours is zero everywhere."
     if max(factors) - min(factors) < 1e-6 * max(map(abs, factors)):
         return f"Yours is {_name_factor(factors[0])} times the right answer, in every case."
     shown = ", ".join(f"{factor:.4g}" for factor in factors[:3])

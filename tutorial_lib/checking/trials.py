@@ -66,7 +66,7 @@ def same_outcome(trial: Trial, function: Callable, seconds: float) -> bool:
     if isinstance(trial.expected, Exception):
         other.error = None if type(other.error) is type(trial.expected) else other.error
     if other.error or trial.outcome.error:
-        return type(other.error) is type(trial.outcome.error)
+        return repr(other.error) == repr(trial.outcome.error)
     return other.changed == trial.outcome.changed and not compare(other.value, trial.outcome.value)
 
 

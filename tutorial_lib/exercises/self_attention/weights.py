@@ -139,6 +139,16 @@ def highest_of_all(S):
 
 
 @softmax.mistake(
+    """The sum of each row has lost its axis: shape (N,) where (N, 1) should divide (N, M). For most
+    shapes NumPy refuses; for a square S it divides column j by the sum of row j, which is worse.
+    `keepdims=True` keeps the axis."""
+)
+def without_keepdims(S):
+    e = np.exp(S - S.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1)
+
+
+@softmax.mistake(
     """You give the logarithm of the weights (log-softmax). Weights are positive and sum to one;
     are yours?"""
 )
