@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+from IPython.display import display
 
 # Colours that people with any colour vision can tell apart: Okabe and Ito 2008, "Color Universal
 # Design". Their yellow is left out: as a line on white paper it is too faint.
@@ -23,6 +24,14 @@ def style():
         "legend.frameon": False,
         "image.cmap": "viridis",
     })  # fmt: skip
+
+
+def show(alt, figure=None):
+    """Display a figure (the current one if not given) in a notebook, with `alt` for those who do
+    not see it: what the figure shows, and what is to be seen in it."""
+    figure = figure or plt.gcf()
+    display(figure, metadata={"image/png": {"alt": alt}})
+    plt.close(figure)  # or the notebook would show it a second time
 
 
 def roofline(ax, limits, points):

@@ -79,13 +79,15 @@ def load(folder: Path | None = None) -> Progress:
 
 
 def exercises_of(slug: str) -> list:
-    """The chapter's exercises in the order they are written; [] for a chapter that has none."""
+    """The chapter's exercises in the order of its module (of `__all__`, if it has one); [] for a
+    chapter that has none."""
     name = f"tutorial_lib.exercises.{slug}"
     if importlib.util.find_spec(name) is None:
         return []
     from .checking import Exercise
 
-    found = vars(importlib.import_module(name)).values()
+    module = importlib.import_module(name)
+    found = [getattr(module, name) for name in getattr(module, "__all__", vars(module))]
     return [e for e in found if isinstance(e, Exercise) and e.slug == slug]
 
 
