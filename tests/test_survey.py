@@ -116,8 +116,9 @@ def test_a_claim_shown_as_a_result_counts(tmp_path):
     assert problems_of(tmp_path, built(GOOD), [cell]) == []
 
 
-@pytest.mark.parametrize("symbol", ["tutorial_lib.no_such_module:Survey",
-                                    "tutorial_lib.survey:NoSuchClass"])
+@pytest.mark.parametrize(
+    "symbol", ["tutorial_lib.no_such_module:Survey", "tutorial_lib.survey:NoSuchClass"]
+)
 def test_built_but_not_importable(tmp_path, symbol):
     cells = [code("Survey(NoSuchClass)", RAN)]
     [problem] = problems_of(tmp_path, built(symbol), cells)
@@ -128,13 +129,20 @@ def test_built_but_not_importable(tmp_path, symbol):
 def test_built_but_not_in_the_chapter(tmp_path, source):
     text = {"cell_type": "markdown", "source": ["Survey is described here only"]}
     [problem] = problems_of(tmp_path, built(GOOD), [text, code(source, RAN)])
-    assert problem == ("system 1 (transformer): no code cell of 03_transformer.ipynb "
-                       "mentions 'Survey'")
+    assert problem == (
+        "system 1 (transformer): no code cell of 03_transformer.ipynb mentions 'Survey'"
+    )
 
 
-@pytest.mark.parametrize("printed", ["", "✓ claim [vit] another system\n",
-                                     "✗ claim [transformer] does not hold\n",
-                                     "would print ✓ claim [transformer]\n"])
+@pytest.mark.parametrize(
+    "printed",
+    [
+        "",
+        "✓ claim [vit] another system\n",
+        "✗ claim [transformer] does not hold\n",
+        "would print ✓ claim [transformer]\n",
+    ],
+)
 def test_built_but_no_claim_ran(tmp_path, printed):
     [problem] = problems_of(tmp_path, built(GOOD), [code("Survey()", printed)])
     assert "no output of 03_transformer.ipynb has a line '✓ claim [transformer]'" in problem
@@ -145,20 +153,27 @@ def test_built_without_a_solved_notebook(tmp_path):
     assert "03_transformer.ipynb does not exist" in problem
 
 
-@pytest.mark.parametrize("old, new, message", [
-    ('name = "Transformer"\n', "", "name is None, expected str"),
-    ('name = "Transformer"', 'name = ""', "name is '', expected str"),
-    ("number = 1", 'number = "1"', "number is '1', expected int"),
-    ('chapter = "03"', 'chapter = "77"', "chapter is '77', not a [[chapter]]"),
-    ('status = "planned"', 'status = "done"', "status is 'done', expected planned or built"),
-    ('status = "planned"', 'status = "built"', "symbol is '', expected 'tutorial_lib.module:Name'"),
-    ('grade = "A"', 'grade = "AB"', "grade is 'AB', expected A to D"),
-    ("[P] without", "without", "expected text with a tag [P] or [E]"),
-    ('reference = "torch.nn.Transformer"\n', "", "reference is None, expected str"),
-    ("minutes = 180", "minutes = 15", "minutes is 15, expected 30 to 180"),
-    ("level = 3", "level = 6", "level is 6, expected 1 to 5"),
-    ("spine = true", 'spine = "yes"', "spine is 'yes', expected bool"),
-])
+@pytest.mark.parametrize(
+    "old, new, message",
+    [
+        ('name = "Transformer"\n', "", "name is None, expected str"),
+        ('name = "Transformer"', 'name = ""', "name is '', expected str"),
+        ("number = 1", 'number = "1"', "number is '1', expected int"),
+        ('chapter = "03"', 'chapter = "77"', "chapter is '77', not a [[chapter]]"),
+        ('status = "planned"', 'status = "done"', "status is 'done', expected planned or built"),
+        (
+            'status = "planned"',
+            'status = "built"',
+            "symbol is '', expected 'tutorial_lib.module:Name'",
+        ),
+        ('grade = "A"', 'grade = "AB"', "grade is 'AB', expected A to D"),
+        ("[P] without", "without", "expected text with a tag [P] or [E]"),
+        ('reference = "torch.nn.Transformer"\n', "", "reference is None, expected str"),
+        ("minutes = 180", "minutes = 15", "minutes is 15, expected 30 to 180"),
+        ("level = 3", "level = 6", "level is 6, expected 1 to 5"),
+        ("spine = true", 'spine = "yes"', "spine is 'yes', expected bool"),
+    ],
+)
 def test_a_wrong_field_is_named_with_its_value(tmp_path, old, new, message):
     text = (CHAPTER + SYSTEM).replace(old, new)
     [problem] = problems_of(tmp_path, text)
@@ -167,8 +182,10 @@ def test_a_wrong_field_is_named_with_its_value(tmp_path, old, new, message):
 
 def test_an_entry_that_comes_twice(tmp_path):
     found = problems_of(tmp_path, CHAPTER + SYSTEM + SYSTEM)
-    assert found == ["system number 1 appears 2 times, expected once",
-                     "system id 'transformer' appears 2 times, expected once"]
+    assert found == [
+        "system number 1 appears 2 times, expected once",
+        "system id 'transformer' appears 2 times, expected once",
+    ]
 
 
 def test_an_unknown_field_is_refused(tmp_path):
@@ -213,8 +230,10 @@ def test_every_table_row_has_the_cells_of_its_header(index):
 
 
 def test_progress_counts_by_status(index):
-    systems = [dataclasses.replace(s, status="built" if s.number <= 5 else "planned")
-               for s in index.systems]
+    systems = [
+        dataclasses.replace(s, status="built" if s.number <= 5 else "planned")
+        for s in index.systems
+    ]
     counted = survey.Survey(index.chapters, tuple(systems)).progress()
     assert counted == {"built": 5, "planned": 119}
 

@@ -113,7 +113,9 @@ def run_doctor(options):
 def run_build(options):
     from . import authoring
 
-    return 0 if authoring.build(ROOT, options.chapters) else 1
+    good = authoring.build(ROOT, options.chapters)
+    run_survey(options)  # a chapter that is there now is linked to
+    return 0 if good else 1
 
 
 def run_new_chapter(options):
@@ -128,9 +130,10 @@ def run_new_chapter(options):
 
 
 def run_survey(options):
-    from . import survey
+    from . import survey, survey_map
 
     survey.write(survey.load(), ROOT)
+    survey_map.draw(survey.load()).savefig(ROOT / "docs" / "map.png")
 
 
 if __name__ == "__main__":

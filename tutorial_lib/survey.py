@@ -15,8 +15,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 START, END = "<!-- chapters -->", "<!-- /chapters -->"
-ALLOWED = {"level": (range(1, 6), "1 to 5"), "minutes": (range(30, 181), "30 to 180"),
-           "grade": (tuple("ABCD"), "A to D"), "status": (("planned", "built"), "planned or built")}
+ALLOWED = {
+    "level": (range(1, 6), "1 to 5"),
+    "minutes": (range(30, 181), "30 to 180"),
+    "grade": (tuple("ABCD"), "A to D"),
+    "status": (("planned", "built"), "planned or built"),
+}
 PAGE = """<!-- Generated from survey.toml by tutorial_lib/survey.py: edit that. -->
 # The survey, system by system
 
@@ -82,8 +86,10 @@ class Survey:
 def load(path=None):
     """Read survey.toml, the repository's own by default. Raises TypeError on unknown fields."""
     data = tomllib.loads(Path(path or ROOT / "survey.toml").read_text(encoding="utf-8"))
-    return Survey(chapters=tuple(Chapter(**entry) for entry in data["chapter"]),
-                  systems=tuple(System(**entry) for entry in data["system"]))
+    return Survey(
+        chapters=tuple(Chapter(**entry) for entry in data["chapter"]),
+        systems=tuple(System(**entry) for entry in data["system"]),
+    )
 
 
 def problems(survey, solutions_dir=ROOT / "solutions"):
@@ -92,8 +98,11 @@ def problems(survey, solutions_dir=ROOT / "solutions"):
     keys = [("chapter", "number"), ("chapter", "slug"), ("system", "number"), ("system", "id")]
     for kind, key in keys:
         counts = Counter(getattr(entry, key) for entry in getattr(survey, f"{kind}s"))
-        found += [f"{kind} {key} {value!r} appears {n} times, expected once"
-                  for value, n in counts.items() if n > 1]
+        found += [
+            f"{kind} {key} {value!r} appears {n} times, expected once"
+            for value, n in counts.items()
+            if n > 1
+        ]
     chapters = {c.number: c for c in survey.chapters}
     for system in survey.systems:
         if system.chapter not in chapters:
@@ -140,8 +149,11 @@ def _check_built(system, notebook):
     if not any(re.search(rf"\b{name}\b", "".join(cell["source"])) for cell in cells):
         yield f"{where}: no code cell of {notebook.name} mentions {name!r}"
     line = f"✓ claim [{system.id}]"
-    texts = [output.get("text") or output.get("data", {}).get("text/plain", "")
-             for cell in cells for output in cell["outputs"]]
+    texts = [
+        output.get("text") or output.get("data", {}).get("text/plain", "")
+        for cell in cells
+        for output in cell["outputs"]
+    ]
     if not any(row.startswith(line) for text in texts for row in "".join(text).splitlines()):
         yield f"{where}: no output of {notebook.name} has a line {line!r}: its claim did not hold"
 
@@ -160,8 +172,10 @@ def chapter_table(survey, root=ROOT):
 
 def as_markdown(survey, root=ROOT):
     """The text of SURVEY.md: the chapters, then every system, grouped by section."""
-    lines = [PAGE.format(total=len(survey.systems), **survey.progress()),
-             chapter_table(survey, root)]
+    lines = [
+        PAGE.format(total=len(survey.systems), **survey.progress()),
+        chapter_table(survey, root),
+    ]
     head = "| | system | chapter | claim | reference | status |\n|---|---|---|---|---|---|"
     for section, systems in groupby(survey.systems, key=lambda s: s.section):
         rows = [_row(s, _link(survey.chapter(s.chapter), root)) for s in systems]
@@ -172,8 +186,10 @@ def as_markdown(survey, root=ROOT):
 def _row(s, chapter):
     paper = re.sub(r"arXiv (\d{4}\.\d{5})", r"[arXiv \1](https://arxiv.org/abs/\1)", _cell(s.paper))
     doubt = f"<br>Uncertain: {_cell(s.uncertain)}" if s.uncertain else ""
-    return (f"| {s.number} | **{_cell(s.name)}**<br>{paper}{doubt} | {chapter} | {_cell(s.claim)} "
-            f"| {_cell(s.reference)} ({s.grade}) | {s.status} |")
+    return (
+        f"| {s.number} | **{_cell(s.name)}**<br>{paper}{doubt} | {chapter} | {_cell(s.claim)} "
+        f"| {_cell(s.reference)} ({s.grade}) | {s.status} |"
+    )
 
 
 def _link(chapter, root):
@@ -192,8 +208,10 @@ def write(survey, root=ROOT):
         text = readme.read_text(encoding="utf-8")
         block = re.compile(f"{START}.*?{END}", re.DOTALL)
         if not block.search(text):
-            raise ValueError(f"{readme} has no place for the chapter table: expected a line "
-                             f"{START!r} and, below it, a line {END!r}")
+            raise ValueError(
+                f"{readme} has no place for the chapter table: expected a line "
+                f"{START!r} and, below it, a line {END!r}"
+            )
         table = f"{START}\n\n{chapter_table(survey, root)}\n{END}"
         readme.write_text(block.sub(lambda _: table, text, count=1), encoding="utf-8")
     Path(root, "SURVEY.md").write_text(as_markdown(survey, root), encoding="utf-8")

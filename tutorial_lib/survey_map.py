@@ -68,8 +68,12 @@ def _legend(axes, left, top):
     _box(axes, left, top - 0.42, (0.3, 0.2), spine=False, done=True)
     _dot(axes, left + 0.15, top - 0.64, built=True)
     _dot(axes, left + 0.15, top - 0.96, built=False)
-    labels = ("spine chapter: read these first", "a chapter you have done",
-              "a system, built and checked", "a system still to be built")
+    labels = (
+        "spine chapter: read these first",
+        "a chapter you have done",
+        "a system, built and checked",
+        "a system still to be built",
+    )
     for i, label in enumerate(labels):
         _text(axes, left + 0.45, top - 0.32 * i, label, 9)
 

@@ -49,7 +49,8 @@ def forgets_scale(Q, K, V, mask):
 
 
 @attention.mistake(
-    """You divide by √d twice: your `scores` has done it already, and now the weights are too even."""
+    """You divide by √d twice: your `scores` has done it already, and now the weights are too
+    even."""
 )
 def scales_twice(Q, K, V, mask):
     return np_attention.attention(Q / Q.shape[-1] ** 0.5, K, V, mask)
@@ -57,7 +58,8 @@ def scales_twice(Q, K, V, mask):
 
 @attention.mistake(
     """V·P, as it is often written, is the order for tokens in columns. Here they are rows: each row
-    of P weighs the rows of V. Which shapes must meet, (N, M) and (M, d_v), or (M, d_v) and (N, M)?"""
+    of P weighs the rows of V. Which shapes must meet, (N, M) and (M, d_v), or (M, d_v) and
+    (N, M)?"""
 )
 def values_first(Q, K, V, mask):
     Z, P = np_attention.attention(Q, K, V, mask)

@@ -1,0 +1,66 @@
+"""Attention of this course against PyTorch's, forward and backward, with and without masks."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from tutorial_lib.from_scratch.attention import attention, attention_backward, causal_mask
+from tutorial_lib.layers.attention import Attention, dot_product_attention
+
+SHAPES = [(1, 1, 1, 1), (3, 5, 2, 4), (7, 7, 8, 8), (1, 9, 3, 1), (6, 1, 4, 2)]  # N, M, d, d_v
+
+
+def draw(n, m, d, d_v, batch=()):
+    rng = np.random.default_rng(n * 100 + m)
+    shapes = [(*batch, n, d), (*batch, m, d), (*batch, m, d_v), (*batch, n, d_v)]
+    return [rng.normal(size=shape) for shape in shapes]
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("batch", [(), (2,), (2, 3)])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_numpy_and_torch_equal_pytorchs_own(shape, batch, masked):
+    Q, K, V, dZ = draw(*shape, batch)
+    mask = np.random.default_rng(0).random((shape[0], shape[1])) < 0.6 if masked else None
+    if masked:
+        mask[:, 0] = True  # PyTorch gives NaN where nobody may be looked at
+    theirs = [torch.from_numpy(x).requires_grad_() for x in (Q, K, V)]
+    attn_mask = torch.from_numpy(mask) if masked else None
+    expected = F.scaled_dot_product_attention(*theirs, attn_mask=attn_mask)
+    expected.backward(torch.from_numpy(dZ))
+
+    ours = [torch.from_numpy(x).requires_grad_() for x in (Q, K, V)]
+    z, p = dot_product_attention(*ours, attn_mask)
+    z.backward(torch.from_numpy(dZ))
+    torch.testing.assert_close(z, expected)
+    for mine, other in zip(ours, theirs):
+        torch.testing.assert_close(mine.grad, other.grad)
+
+    Z, P = attention(Q, K, V, mask)
+    np.testing.assert_allclose(Z, expected.detach().numpy(), rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(P, p.detach().numpy(), rtol=1e-10, atol=1e-12)
+    gradients = attention_backward(dZ, Q, K, V, mask)
+    for name, other in zip(("dQ", "dK", "dV"), theirs):
+        np.testing.assert_allclose(gradients[name], other.grad.numpy(), rtol=1e-9, atol=1e-11)
+
+
+def test_module_equals_multi_head_attention_with_one_head():
+    torch.manual_seed(0)
+    module, public = Attention(8), torch.nn.MultiheadAttention(8, 1, bias=False, batch_first=True)
+    with torch.no_grad():
+        weights = [module.to_q.weight, module.to_k.weight, module.to_v.weight]
+        public.in_proj_weight.copy_(torch.cat(weights))
+        public.out_proj.weight.copy_(module.to_out.weight)
+    x, memory = torch.randn(2, 5, 8), torch.randn(2, 7, 8)
+    expected, expected_weights = public(x, memory, memory)
+    torch.testing.assert_close(module(x, memory), expected)
+    torch.testing.assert_close(module.weights(x, memory), expected_weights)
+    mask = torch.from_numpy(causal_mask(5))
+    torch.testing.assert_close(module(x, mask=mask), public(x, x, x, attn_mask=~mask)[0])
+
+
+def test_module_with_widths_of_its_own():
+    module = Attention(6, dim_head=4, dim_memory=3)
+    assert module(torch.randn(2, 5, 6), torch.randn(2, 7, 3)).shape == (2, 5, 6)
+    assert module.weights(torch.randn(2, 5, 6), torch.randn(2, 7, 3)).shape == (2, 5, 7)
