@@ -1,0 +1,93 @@
+"""One chapter source becomes two notebooks.
+
+In the source an exercise is one code cell with one line,
+
+    softmax = exercise.softmax.reference
+
+which runs as it stands when the source is opened as a notebook. `expand` puts a heading with hints
+in front and replaces the line by the learner's stub or by the reference's source, with the check.
+"""
+
+import hashlib
+import importlib
+import re
+from collections import Counter
+from pathlib import Path
+
+import jupytext
+import nbformat
+
+EXERCISE = re.compile(r"(\w+) = exercise\.(\w+)\.reference")
+KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+
+
+def slug_of(source: Path) -> str:
+    """`chapters/01_self_attention.md` -> `self_attention`; ValueError for another form of name."""
+    match = re.fullmatch(r"\d\d_(\w+)", source.stem)
+    if not match:
+        raise ValueError(f"{source.name}: a chapter is named NN_slug.md, such as 05_vit.md")
+    return match[1]
+
+
+def expand(source: Path, solved: bool) -> nbformat.NotebookNode:
+    """The learner's notebook of a chapter, or the solved one, not executed.
+
+    Raises ValueError, naming the file, for an exercise that its module does not hold.
+    """
+    cells, number = [], 0
+    for cell in jupytext.read(source).cells:
+        match = EXERCISE.fullmatch(cell.source.strip()) if cell.cell_type == "code" else None
+        if not match:
+            cells.append(_clean(cell))
+            continue
+        number += 1
+        exercise = _exercise(source, *match.groups())
+        cells += _exercise_cells(exercise, number, solved)
+    _make_ids_unique(cells)
+    return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": KERNEL})
+
+
+def _exercise(source: Path, variable: str, name: str):
+    module = importlib.import_module(f"tutorial_lib.exercises.{slug_of(source)}")
+    if variable != name or not hasattr(module, name):
+        raise ValueError(
+            f"{source.name}: '{variable} = exercise.{name}.reference' should name one exercise of "
+            f"{module.__name__}, the same on both sides"
+        )
+    return getattr(module, name)
+
+
+def _exercise_cells(exercise, number: int, solved: bool) -> list:
+    dots = "●" * exercise.level + "○" * (5 - exercise.level)
+    kind = "Find the bug" if exercise.start else "Exercise"
+    heading = [
+        f"#### {kind} {number}: {exercise.title}",
+        f"Level {dots} · about {exercise.minutes} minutes",
+        *(
+            f"<details><summary>Hint {i}</summary>\n\n{hint}\n\n</details>"
+            for i, hint in enumerate(exercise.hints, 1)
+        ),
+    ]
+    body = exercise.source() if solved else exercise.stub()
+    check = f"{exercise.name} = exercise.{exercise.name}.check({exercise.name})"
+    text = nbformat.v4.new_markdown_cell("\n\n".join(heading))
+    code = nbformat.v4.new_code_cell(f"{body}\n\n\n{check}")
+    text.id, code.id = f"task-{exercise.name}"[:64], f"exercise-{exercise.name}"[:64]
+    return [text, code]
+
+
+def _clean(cell):
+    tags = cell.metadata.get("tags", [])
+    make = nbformat.v4.new_code_cell if cell.cell_type == "code" else nbformat.v4.new_markdown_cell
+    new = make(cell.source, metadata={"tags": tags} if tags else {})
+    # Ids from the text: building twice, or moving a cell, changes no other cell.
+    new.id = hashlib.sha1(cell.source.encode()).hexdigest()[:12]
+    return new
+
+
+def _make_ids_unique(cells: list) -> None:
+    seen = Counter()
+    for cell in cells:
+        seen[cell.id] += 1
+        if seen[cell.id] > 1:
+            cell.id = f"{cell.id}-{seen[cell.id]}"
