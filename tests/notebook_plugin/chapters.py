@@ -1,0 +1,56 @@
+"""Which tests belong to which chapter: for --chapters 01,03, and to run chapters side by side.
+
+They are the cells of solutions/NN_slug.ipynb, the tests with a parameter of the chapter (one of its
+files, or one of its exercises), and those in tests/test_slug.py.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from tutorial_lib.authoring.build import sources
+
+
+def pytest_addoption(parser):
+    parser.addoption("--chapters", metavar="01,03", help="only the tests of these chapters")
+
+
+def pytest_configure(config):
+    if config.option.chapters:
+        _chosen(config)
+
+
+def pytest_collection_modifyitems(config, items):
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_worker(item)))
+    if not config.option.chapters:
+        return
+    slugs = _chosen(config)
+    chosen = [item for item in items if slugs_of(item) & slugs]
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    items[:] = chosen
+
+
+def _worker(item) -> str:
+    """Tests with the same answer run in one process: those of a file, or, where a file runs many
+    notebooks, those of a notebook."""
+    parameters = getattr(item, "callspec", None) and item.callspec.params.values() or ()
+    notebooks = [value.stem for value in parameters if isinstance(value, Path)]
+    return "-".join([item.path.stem, *notebooks])
+
+
+def _chosen(config) -> set[str]:
+    """The slugs of the chapters asked for; a usage error for a number that there is not."""
+    numbers = [part.strip().zfill(2) for part in config.option.chapters.split(",")]
+    try:
+        return {source.stem[3:] for source in sources(config.rootpath, numbers)}
+    except ValueError as error:
+        raise pytest.UsageError(f"--chapters: {error}") from None
+
+
+def slugs_of(item) -> set[str]:
+    """The slugs that a test has to do with, and some other words."""
+    found = {item.path.stem[3:] if item.path.suffix == ".ipynb" else item.path.stem[5:]}
+    for value in getattr(item, "callspec", None) and item.callspec.params.values() or ():
+        found.add(value.stem[3:] if isinstance(value, Path) else getattr(value, "slug", None))
+    return found
