@@ -17,7 +17,7 @@ lab: .venv/.ready  ## set up, then open your copy of the chapters in JupyterLab
 	@$(COURSE) lab $(CHAPTERS) $(if $(PORT),--port $(PORT)) $(ARGS)
 
 test: .venv/.ready  ## set up, then run every test and every notebook
-	@$(PY) -m pytest -n logical --maxprocesses 4 --dist loadgroup \
+	@$(PY) -m pytest -n logical --maxprocesses 4 --dist loadfile \
 	    --nbval --nbval-current-env solutions tests $(CHAPTERS) $(ARGS)
 
 build: .venv/.ready  ## authors: make the notebooks from chapters/*.md

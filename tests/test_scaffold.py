@@ -25,7 +25,7 @@ def course(tmp_path_factory):
         shutil.copytree(ROOT / name, root / name, ignore=pycache)
     for name in ("survey.toml", "pyproject.toml", "conftest.py"):
         shutil.copy(ROOT / name, root)
-    for name in ("chapters", "solutions"):
+    for name in ("chapters", "solutions", "docs"):
         (root / name).mkdir()
     return root
 

@@ -6,6 +6,7 @@ images     does a figure still look like the one in the solved notebook?
 where      the line of chapters/NN_slug.md behind a cell
 budget     seconds and memory of each solved notebook, at the end of the run
 chapters   --chapters 01,03
+scheduler  notebooks side by side
 """
 
 import os
@@ -20,6 +21,7 @@ from notebook_plugin.chapters import (
     pytest_configure,
 )
 from notebook_plugin.notebook import Notebook
+from notebook_plugin.scheduler import pytest_xdist_make_scheduler
 from tutorial_lib.authoring.execute import ENVIRONMENT
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "pytest_collection_modifyitems",
     "pytest_configure",
     "pytest_terminal_summary",
+    "pytest_xdist_make_scheduler",
 ]
 
 os.environ.update(ENVIRONMENT)  # before any worker or kernel starts: they inherit it

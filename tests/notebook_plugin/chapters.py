@@ -1,4 +1,4 @@
-"""Which tests belong to which chapter: for --chapters 01,03, and to run chapters side by side.
+"""--chapters 01,03: only the tests that belong to these chapters.
 
 They are the cells of solutions/NN_slug.ipynb, the tests with a parameter of the chapter (one of its
 files, or one of its exercises), and those in tests/test_slug.py.
@@ -21,22 +21,12 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_worker(item)))
     if not config.option.chapters:
         return
     slugs = _chosen(config)
     chosen = [item for item in items if slugs_of(item) & slugs]
     config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
     items[:] = chosen
-
-
-def _worker(item) -> str:
-    """Tests with the same answer run in one process: those of a file, or, where a file runs many
-    notebooks, those of a notebook."""
-    parameters = getattr(item, "callspec", None) and item.callspec.params.values() or ()
-    notebooks = [value.stem for value in parameters if isinstance(value, Path)]
-    return "-".join([item.path.stem, *notebooks])
 
 
 def _chosen(config) -> set[str]:

@@ -1,0 +1,16 @@
+"""Which tests run in the same process: those of a file, or, of a file that runs many notebooks,
+those of a notebook. (xdist's own loadgroup marks do nothing under pytest 9.2.)"""
+
+import re
+
+from xdist.scheduler import LoadScopeScheduling
+
+
+class SideBySide(LoadScopeScheduling):
+    def _split_scope(self, nodeid: str) -> str:
+        chapter = re.search(r"\[.*?(\d\d_\w+)", nodeid)
+        return nodeid.split("::")[0] + (chapter[1] if chapter else "")
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return SideBySide(config, log) if config.getvalue("dist") == "loadfile" else None
