@@ -62,7 +62,7 @@ def test_mistake_found_on_half_of_the_failures_is_offered_with_its_count():
     def answer(x):
         return x - x.mean(0) if x.dtype == np.float64 else x * 0 + 7 + x**3
 
-    assert "of 8 failing cases this fits: You centre the columns." in message(answer, exercise)
+    assert "of 8 wrong tries this fits: You centre the columns." in message(answer, exercise)
 
 
 def test_smallest_failing_case_is_shown_in_full():
@@ -191,9 +191,12 @@ def test_named_results_show_where_the_chain_breaks(capsys):
 
     def answer(x):
         a = 2 * x
-        b = a - 1
+        b = a + np.sin(a)
         return {"a": a, "b": b, "c": b * b}
 
+    assert "b is where the chain breaks: what comes before it (a) is right" in message(
+        answer, exercise
+    )
     lines = {
         line.split()[1]: line
         for line in message(answer, exercise).splitlines()

@@ -67,6 +67,9 @@ def run_lab(options):
         print("There are no chapters yet; JupyterLab opens on an empty folder.")
     command = lab_command(ROOT / "work", first[0].name if first else None, options.port)
     sys.stdout.flush()
+    # Settings for the course's JupyterLab alone: it does not ask whether to fetch news.
+    settings = [str(ROOT / "tutorial_lib" / "jupyter"), os.environ.get("JUPYTER_CONFIG_PATH", "")]
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, settings))
     os.execv(command[0], command + options.extra)
 
 

@@ -1,7 +1,11 @@
-"""What every chapter does first: seeds, threads, printing, figures."""
+"""What every chapter uses: seeds, threads, printing, figures, a progress bar."""
+
+import sys
+from collections.abc import Iterable
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from tutorial_lib import plotting
 
@@ -18,3 +22,9 @@ def setup(seed: int = 0) -> np.random.Generator:
     np.set_printoptions(precision=3, suppress=True)
     plotting.style()
     return np.random.default_rng(seed)
+
+
+def track(items: Iterable, label: str) -> Iterable:
+    """The items one by one, with a progress bar that goes away at the end. One bar at a time:
+    notebooks show nested ones as a heap of lines."""
+    return tqdm(list(items), desc=label, leave=False, ncols=72, file=sys.stdout)

@@ -58,7 +58,23 @@ def _plain_story(wrong: list[Trial]) -> str:
         )
     if all(d.kind == "dtype" for trial in wrong for d in trial.differences):
         return "The numbers are right, their dtype is not: which step changes it?"
-    return family_resemblance([(trial.expected, trial.outcome.value) for trial in wrong])
+    return family_resemblance(
+        [(trial.expected, trial.outcome.value) for trial in wrong]
+    ) or _broken_link(wrong)
+
+
+def _broken_link(wrong: list[Trial]) -> str:
+    """For named results: the first that is wrong in any trial, if others before it are right."""
+    wrong = [trial for trial in wrong if isinstance(trial.expected, dict)]
+    names = list(wrong[0].expected) if wrong else []
+    places = {difference.where for trial in wrong for difference in trial.differences}
+    first = next((i for i, name in enumerate(names) if name in places), 0)
+    if first == 0:
+        return ""
+    return (
+        f"{names[first]} is where the chain breaks: what comes before it "
+        f"({', '.join(names[:first])}) is right on every case."
+    )
 
 
 def _closest_mistake(exercise, wrong: list[Trial]) -> str:
@@ -70,7 +86,7 @@ def _closest_mistake(exercise, wrong: list[Trial]) -> str:
             best, most = mistake, explained
     if best is None or 2 * most <= len(wrong):
         return ""
-    return f"On {most} of {len(wrong)} failing cases this fits: {best.message}"
+    return f"On {most} of {len(wrong)} wrong tries this fits: {best.message}"
 
 
 def _table(trial: Trial, wrong: int, total: int) -> list[str]:
@@ -80,6 +96,8 @@ def _table(trial: Trial, wrong: int, total: int) -> list[str]:
     for name, value in trial.case.items():
         rows += [f"  {name} = {describe(value)}", *_values(value)]
     expected, outcome = trial.expected, trial.outcome
+    if isinstance(expected, dict) and isinstance(outcome.value, dict):
+        return rows + ["  where the chain breaks"] + chain(trial)
     if isinstance(expected, Exception):
         rows += [f"  expected  {type(expected).__name__}: {expected}"]
     else:
@@ -88,8 +106,6 @@ def _table(trial: Trial, wrong: int, total: int) -> list[str]:
         rows += [f"  yours     {type(outcome.error).__name__}: {outcome.error}"]
         rows += ["      " + line for line in own_lines(outcome.error).splitlines()]
         return rows
-    if isinstance(expected, dict) and isinstance(outcome.value, dict):
-        return rows + ["  where the chain breaks"] + chain(trial)
     rows += [f"  yours     {describe(outcome.value)}", *_values(outcome.value)]
     if outcome.changed:
         rows += [f"  changed   {', '.join(outcome.changed)}"]
