@@ -75,9 +75,11 @@ def test_runs_to_its_end_with_a_random_half_solved(source, learner, tmp_path):
         assert verdict(cell) == (f"✓ {name}" if name in solved else f"○ {name}: not done yet")
 
 
-def test_every_exercise_of_the_chapter_is_set_once(source, learner):
+def test_every_exercise_of_the_chapter_is_set_once_and_listed_in_the_order_of_the_text(
+    source, learner
+):
     declared = [exercise.name for exercise in exercises_of(slug_of(source))]
-    assert sorted(exercise_cells(learner)) == sorted(declared)
+    assert list(exercise_cells(learner)) == declared
 
 
 def test_holds_no_answers_and_no_outputs(source, learner):
@@ -116,6 +118,17 @@ def test_files_and_figures_are_small(source, solution):
         for kind, data in json_of_images(cell):
             size = len(base64.b64decode(data)) if kind != "image/svg+xml" else len(data)
             assert size <= LIMITS["image"], f"cell {number}: a figure of {size / 1000:.0f} kB"
+
+
+def test_figures_say_what_they_show_and_nothing_warns(solution):
+    for number, cell in enumerate(code_cells(solution), 1):
+        for output in cell.outputs:
+            assert output.get("name") != "stderr", f"cell {number} warns: {output.text[:200]}"
+            for kind in ("image/png", "image/jpeg"):
+                if kind in output.get("data", {}):
+                    assert output.metadata.get(kind, {}).get("alt"), (
+                        f"cell {number}: use plotting.show('what is to be seen')"
+                    )
 
 
 def json_of_images(cell):

@@ -25,7 +25,7 @@ def draw(survey, done=()):
     """
     if unknown := sorted(set(done) - {c.number for c in survey.chapters}):
         raise ValueError(f"done has {unknown[0]!r}, expected chapter numbers such as '01'")
-    figure = plt.figure(figsize=(10, 7), dpi=100)
+    figure = plt.figure(figsize=(10, 7), dpi=100, layout="none")
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, 10), ylim=(0, 7))  # one unit is one inch
     axes.set_axis_off()
     count = f"{len(survey.chapters)} chapters, {len(survey.systems)} systems"

@@ -8,7 +8,7 @@ from tutorial_lib.exercises.self_attention.masks import causal_mask, masked_soft
 from tutorial_lib.exercises.self_attention.pytorch import dot_product_attention
 from tutorial_lib.exercises.self_attention.weights import scores, softmax
 
-__all__ = [
+__all__ = [  # in the order of the chapter
     "scores",
     "softmax",
     "masked_softmax",
@@ -19,7 +19,7 @@ __all__ = [
     "attention_backward",
     "dot_product_attention",
     "online_attention",
-    "attention_flops",
-    "causal_attention",
     "equivariance_error",
+    "causal_attention",
+    "attention_flops",
 ]
