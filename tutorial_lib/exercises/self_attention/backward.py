@@ -56,6 +56,14 @@ def sums_everything(dP, P):
 
 
 @softmax_backward.mistake(
+    """You take the mean over the row where the chain rule wants the sum: dS_j collects a term from
+    every weight of the row. Nothing in the Jacobian divides by M."""
+)
+def mean_for_sum(dP, P):
+    return P * (dP - (dP * P).mean(axis=-1, keepdims=True))
+
+
+@softmax_backward.mistake(
     """You subtract the plain sum of dP, where the sum weighted by P is due. Look at the
     Jacobian's second term, −P_i P_j: which of the two factors stays inside the sum over i?"""
 )

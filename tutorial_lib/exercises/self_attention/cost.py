@@ -89,6 +89,16 @@ def starts_at_zero(q, K, V, block):
 
 
 @online_attention.mistake(
+    """The last block is left out when it is not full. How many blocks hold M keys if M is not a
+    multiple of the block? (A slice past the end is simply shorter.)"""
+)
+def drops_the_last_block(q, K, V, block):
+    full = len(K) // block * block
+    with np.errstate(all="ignore"):
+        return _online(q, K[:full], V[:full], block)
+
+
+@online_attention.mistake(
     """You average the blocks: each block has a softmax of its own, and all blocks count the
     same. But a block with low scores should hardly count. What must a block remember about
     its scores?"""
@@ -153,6 +163,14 @@ def only_values(n, m, d, d_v):
 )
 def always_square(n, m, d, d_v):
     return 2 * n * n * d + 2 * n * n * d_v
+
+
+@attention_flops.mistake(
+    """You take the values to be as wide as the keys. They often are, but the second product is
+    (n, m) with (m, d_v)."""
+)
+def values_as_wide_as_keys(n, m, d, d_v):
+    return 4 * n * m * d
 
 
 @attention_flops.mistake(

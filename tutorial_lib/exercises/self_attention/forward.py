@@ -132,6 +132,14 @@ def values_from_decoder(X, memory, W_Q, W_K, W_V):
 
 
 @cross_attention.mistake(
+    """You add X to the output. That residual belongs to the transformer layer, around attention;
+    attention itself returns only what was found. (And its width d_v need not be X's.)"""
+)
+def adds_the_residual(X, memory, W_Q, W_K, W_V):
+    return np_attention.cross_attention(X, memory, W_Q, W_K, W_V) + X
+
+
+@cross_attention.mistake(
     """This is self-attention: X asks and X answers. Where does the memory come in?"""
 )
 def ignores_memory(X, memory, W_Q, W_K, W_V):

@@ -149,6 +149,14 @@ def without_keepdims(S):
 
 
 @softmax.mistake(
+    """The smallest score gets the largest weight: a sign in the exponent is turned round (softmin).
+    Should a better match count more or less?"""
+)
+def softmin(S):
+    return np_attention.softmax(-S)
+
+
+@softmax.mistake(
     """You give the logarithm of the weights (log-softmax). Weights are positive and sum to one;
     are yours?"""
 )
