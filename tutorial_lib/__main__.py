@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from . import workspace
+from tutorial_lib import workspace
 
 ROOT = Path(__file__).parent.parent
 
@@ -102,19 +102,19 @@ def run_sync(options):
 
 
 def run_progress(options):
-    from .progress import ProgressTable
+    from tutorial_lib.progress import ProgressTable
 
     print(ProgressTable(ROOT / "work"))
 
 
 def run_doctor(options):
-    from . import doctor
+    from tutorial_lib import doctor
 
     return doctor.main(ROOT)
 
 
 def run_build(options):
-    from . import authoring
+    from tutorial_lib import authoring
 
     good = authoring.build(ROOT, options.chapters)
     run_survey(options)  # a chapter that is there now is linked to
@@ -122,7 +122,7 @@ def run_build(options):
 
 
 def run_new_chapter(options):
-    from . import authoring
+    from tutorial_lib import authoring
 
     try:
         written = authoring.new_chapter(ROOT, options.number)
@@ -133,7 +133,7 @@ def run_new_chapter(options):
 
 
 def run_survey(options):
-    from . import survey, survey_map
+    from tutorial_lib import survey, survey_map
 
     survey.write(survey.load(), ROOT)
     survey_map.draw(survey.load()).savefig(ROOT / "docs" / "map.png")

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 
-from .machine import installed
+from tutorial_lib.machine import installed
 
 
 def median_seconds(fn, repeats=7, warmup=2, device="cpu"):

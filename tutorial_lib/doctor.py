@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import machine
+from tutorial_lib import machine
 
 REINSTALL = "rm -f .venv/.ready && make lab  (with conda: conda env update -f environment.yml)"
 # The oldest driver each CUDA major version runs with, from NVIDIA's compatibility table (Linux).

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from .workspace import find_workspace
+from tutorial_lib.workspace import find_workspace
 
 FILE = "progress.jsonl"
 ROOT = Path(__file__).parent.parent
@@ -84,7 +84,7 @@ def exercises_of(slug: str) -> list:
     name = f"tutorial_lib.exercises.{slug}"
     if importlib.util.find_spec(name) is None:
         return []
-    from .checking import Exercise
+    from tutorial_lib.checking import Exercise
 
     module = importlib.import_module(name)
     found = [getattr(module, name) for name in getattr(module, "__all__", vars(module))]
@@ -93,7 +93,7 @@ def exercises_of(slug: str) -> list:
 
 def course_exercises(root: Path = ROOT) -> list[tuple]:
     """(chapter, its exercises) for each chapter of survey.toml whose notebook is in `chapters/`."""
-    from . import survey
+    from tutorial_lib import survey
 
     chapters = survey.load(Path(root, "survey.toml")).chapters
     present = [c for c in chapters if Path(root, "chapters", f"{c.stem}.ipynb").exists()]
