@@ -138,7 +138,7 @@ def test_a_change_in_the_text_or_in_a_module_it_imports_builds_again(built, tmp_
         path = tmp_path / "library" / f"{module}.py"
         path.write_text(path.read_text() + "\n# a change\n")
         assert building.build(tmp_path) and len(ran) == number
-    path = tmp_path / "library" / "survey.py"  # not imported by the chapter
+    path = tmp_path / "library" / "explorer.py"  # not imported by the chapter
     path.write_text("# a change\n")
     assert building.build(tmp_path) and len(ran) == 4
 
