@@ -160,7 +160,14 @@ def _check_built(system, notebook):
 
 def chapter_table(survey, root=ROOT):
     """The chapters as a Markdown table; a number links to the notebook once that exists."""
-    lines = ["| | chapter (★ spine) | minutes | level (1-5) | systems |", "|---|---|---|---|---|"]
+    there = sum(Path(root, f"chapters/{c.stem}.ipynb").exists() for c in survey.chapters)
+    built = sum(s.status == "built" for s in survey.systems)
+    lines = [
+        f"So far: {there} of {len(survey.chapters)} chapters, "
+        f"{built} of {len(survey.systems)} systems.",
+        "",
+    ]
+    lines += ["| | chapter (★ spine) | minutes | level (1-5) | systems |", "|---|---|---|---|---|"]
     for part, chapters in groupby(survey.chapters, key=lambda c: c.part):
         lines.append(f"| | **{part}** | | | |")
         for c in chapters:
