@@ -206,7 +206,11 @@ def test_named_results_show_where_the_chain_breaks(capsys):
     assert "✗" in lines["b"] and "look here first" in lines["b"] and "relative error" in lines["b"]
     assert "✗" in lines["c"] and "look here first" not in lines["c"]
     exercise.check(chain_reference)
-    assert "✓ a" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "✓ a" in said and "relative error below 1e-12" in said
+    exercise = make(chain_reference, lambda rng: [dict(x=rng.normal(size=(2, 3)))])
+    exercise.check(lambda x: {k: v * (1 + 1e-9) for k, v in chain_reference(x).items()})
+    assert "below 1e-06" in capsys.readouterr().out
 
 
 def test_a_missing_name_is_said_to_be_missing():
