@@ -1,0 +1,45 @@
+"""Arguments that several exercises are tried on."""
+
+import numpy as np
+
+from tutorial_lib.from_scratch import attention as np_attention
+
+
+def tokens_memory_weights(rng):
+    """All heads, one head, size-1 axes, N ≠ M, D ≠ D_m, batches, masks, float32, large scores."""
+    for n, m, width, width_m, heads in [
+        (1, 1, 1, 1, 1),
+        (1, 2, 2, 2, 2),
+        (2, 2, 2, 2, 1),
+        (2, 2, 4, 4, 2),
+        (2, 3, 4, 3, 2),
+        (3, 1, 6, 2, 3),
+        (6, 2, 6, 6, 2),
+    ]:
+        yield _draw(rng, (), n, m, width, width_m, heads)
+    yield _draw(rng, (2,), 3, 2, 4, 4, 2)
+    yield {**_draw(rng, (), 3, 3, 4, 4, 2), "mask": np_attention.causal_mask(3)}
+    yield {**_draw(rng, (2,), 2, 3, 4, 4, 2), "mask": np_attention.padding_mask([3, 1], 3)}
+    yield {**_draw(rng, (3,), 2, 2, 4, 4, 2), "mask": np_attention.padding_mask([2, 1, 1], 2)}
+    large = _draw(rng, (), 2, 3, 4, 4, 2)
+    yield {**large, "X": 40 * large["X"]}
+    single = _draw(rng, (), 2, 3, 4, 4, 2)
+    yield {
+        "X": single["X"].astype(np.float32),
+        "memory": single["memory"].astype(np.float32),
+        "W": {name: matrix.astype(np.float32) for name, matrix in single["W"].items()},
+        "heads": 2,
+        "mask": None,
+    }
+
+
+def _draw(rng, batch, n, m, width, width_m, heads):
+    shapes = {name: (width_m, width) for name in ("W_K", "W_V")}
+    shapes = {"W_Q": (width, width), **shapes, "W_O": (width, width)}
+    return {
+        "X": rng.normal(size=(*batch, n, width)),
+        "memory": rng.normal(size=(*batch, m, width_m)),
+        "W": {name: rng.normal(size=shape) for name, shape in shapes.items()},
+        "heads": heads,
+        "mask": None,
+    }

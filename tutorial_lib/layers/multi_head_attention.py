@@ -1,0 +1,86 @@
+"""Multi-head attention in PyTorch. Taught in chapter 02.
+
+Vaswani et al., Attention Is All You Need (NeurIPS 2017, 1706.03762), section 3.2.2.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+def split_heads(x, heads):
+    """(B, N, heads · d)  ->  (B, heads, N, d): head h gets features h·d to (h + 1)·d."""
+    return x.unflatten(-1, (heads, -1)).transpose(-3, -2)
+
+
+def merge_heads(x):
+    """(B, heads, N, d)  ->  (B, N, heads · d), the inverse of `split_heads`."""
+    return x.transpose(-3, -2).flatten(-2)
+
+
+def for_every_head(mask, score_bias):
+    """One argument for the fused kernel: mask bool (..., N, M) or None, the same for every head,
+    and score_bias (heads, N, M) or None  ->  bool, or float with −inf where a query may not look.
+    """
+    if mask is not None:
+        mask = mask[..., None, :, :]  # (..., 1, N, M)
+    if mask is None or score_bias is None:
+        return score_bias if mask is None else mask
+    return torch.where(mask, score_bias, float("-inf"))
+
+
+class MultiHeadAttention(nn.Module):
+    """Self- or cross-attention in several subspaces at once.
+
+    dim         features of a token that asks, and of the output; a multiple of heads
+    heads       how many attentions run side by side, each on dim / heads features
+    dim_memory  features of a token that answers; dim if not given
+    bias        whether the four projections add a bias
+
+    The methods take two ways of saying where tokens stand, both optional: score_bias (heads, N, M)
+    is added to the scores, and rotate, a function of (B, heads, N, d), turns queries and keys.
+    """
+
+    def __init__(self, dim: int, heads: int, dim_memory: int | None = None, bias: bool = True):
+        super().__init__()
+        if dim % heads:
+            raise ValueError(f"{dim} features do not divide among {heads} heads")
+        self.heads = heads
+        self.to_q = nn.Linear(dim, dim, bias)
+        self.to_k = nn.Linear(dim_memory or dim, dim, bias)
+        self.to_v = nn.Linear(dim_memory or dim, dim, bias)
+        self.to_out = nn.Linear(dim, dim, bias)
+
+    def queries(self, x, rotate=None):
+        """x (B, N, dim)  ->  q (B, heads, N, d)"""
+        q = split_heads(self.to_q(x), self.heads)
+        return q if rotate is None else rotate(q)
+
+    def keys_values(self, memory, rotate=None):
+        """memory (B, M, dim_memory)  ->  k, v (B, heads, M, d), all that attention keeps of it."""
+        k, v = (split_heads(to(memory), self.heads) for to in (self.to_k, self.to_v))
+        return k if rotate is None else rotate(k), v
+
+    def attend(self, x, k, v, mask=None, score_bias=None, rotate=None):
+        """x (B, N, dim) asks, k and v (B, heads, M, d) answer  ->  (B, N, dim). The keys have been
+        rotated already; rotate turns the queries."""
+        q, added = self.queries(x, rotate), for_every_head(mask, score_bias)
+        z = F.scaled_dot_product_attention(q, k, v, attn_mask=added)  # (B, heads, N, d)
+        return self.to_out(merge_heads(z))
+
+    def forward(self, x, memory=None, mask=None, score_bias=None, rotate=None):
+        """x (B, N, dim), memory (B, M, dim_memory) or None for x itself; mask bool, broadcasts to
+        (B, N, M), True where a query may look, every query at least somewhere
+        ->  (B, N, dim). Fused where PyTorch has a kernel for it."""
+        k, v = self.keys_values(x if memory is None else memory, rotate)
+        return self.attend(x, k, v, mask, score_bias, rotate)
+
+    @torch.no_grad()
+    def weights(self, x, memory=None, mask=None, score_bias=None, rotate=None):
+        """The weights p (B, heads, N, M) that `forward` would use, which a fused kernel never
+        stores."""
+        q, added = self.queries(x, rotate), for_every_head(mask, score_bias)
+        k, _ = self.keys_values(x if memory is None else memory, rotate)
+        units = torch.eye(k.shape[-2], dtype=k.dtype, device=k.device)
+        units = units.expand(*k.shape[:-1], -1)  # as values: each comes back as its weight, p I = p
+        return F.scaled_dot_product_attention(q, k, units, attn_mask=added)

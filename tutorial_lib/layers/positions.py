@@ -1,0 +1,73 @@
+"""Where a token stands, in PyTorch: encodings to add, a bias, a rotation. Taught in chapter 02.
+
+Sinusoids: Vaswani et al. (NeurIPS 2017, 1706.03762), section 3.5. Learned tables: one entry for
+each position as in BERT and ViT, or one for each row and column as in DETR (ECCV 2020, 2005.12872).
+A relative bias: Liu et al., Swin Transformer (ICCV 2021, 2103.14030). Rotations: Su et al.,
+RoFormer (2104.09864). A grid's tokens are numbered row by row.
+"""
+
+import torch
+from torch import nn
+
+from tutorial_lib.from_scratch import positions as np_positions
+
+
+def sinusoidal(n, d):
+    """The Transformer's fixed encoding: n positions, d features, d even  ->  tensor (n, d)."""
+    return torch.tensor(np_positions.sinusoidal(n, d), dtype=torch.get_default_dtype())
+
+
+def table(*shape):
+    """A learned table, small at first, so that tokens start as what they are."""
+    return nn.Parameter(0.02 * torch.randn(*shape))
+
+
+class LearnedPositions(nn.Module):
+    """A vector of dim features for each of n positions."""
+
+    def __init__(self, n: int, dim: int):
+        super().__init__()
+        self.table = table(n, dim)
+
+    def forward(self):
+        """->  (n, dim), to be added to the tokens"""
+        return self.table
+
+
+class LearnedPositions2D(nn.Module):
+    """A vector of dim features for each row and for each column of a grid; a token gets the sum."""
+
+    def __init__(self, rows: int, columns: int, dim: int):
+        super().__init__()
+        self.row, self.column = table(rows, 1, dim), table(columns, dim)
+
+    def forward(self):
+        """->  (rows · columns, dim), to be added to the tokens"""
+        return (self.row + self.column).flatten(0, 1)
+
+
+class RelativeBias(nn.Module):
+    """What each head adds to the score of two tokens of a grid, by their offset alone."""
+
+    def __init__(self, rows: int, columns: int, heads: int):
+        super().__init__()
+        index = torch.from_numpy(np_positions.relative_position_index(rows, columns))
+        self.register_buffer("index", index, persistent=False)  # (N, N), N = rows · columns
+        self.table = table(heads, (2 * rows - 1) * (2 * columns - 1))
+
+    def forward(self):
+        """->  (heads, N, N), query by key, to be added to the scores"""
+        return self.table[:, self.index]
+
+
+def rotary(x, positions):
+    """Rotate features 2i and 2i + 1 of each token by position · 10000^(−2i/d).
+
+    x (..., N, d) queries or keys, d even; positions (N,) on x's device  ->  (..., N, d)
+    """
+    precise = torch.promote_types(x.dtype, torch.float32)  # half precision rounds angles away
+    omega = torch.tensor(np_positions.frequencies(x.shape[-1]), dtype=precise, device=x.device)
+    angle = positions[:, None] * omega  # (N, d / 2)
+    cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
+    even, odd = x[..., 0::2], x[..., 1::2]  # (..., N, d / 2)
+    return torch.stack([even * cos - odd * sin, even * sin + odd * cos], dim=-1).flatten(-2)
