@@ -1,0 +1,125 @@
+"""What a Transformer holds in memory: its parameters, and the cache with which it writes."""
+
+from tutorial_lib.checking import Exercise
+
+
+def transformer_cost(dim, hidden, depth, n, m, size):
+    """Predict the parameters of a layer and the bytes of the cache of keys and values.
+
+    dim     features of a token; any number of heads that share them
+    hidden  features between the two linear maps of the feed-forward network
+    depth   layers of the decoder
+    n, m    words written so far; tokens of the memory
+    size    bytes a number
+    ->  dict of int: encoder_layer, decoder_layer (parameters of one), cache (bytes, all layers, for
+        one text)
+
+    All linear maps have biases. A LayerNorm has a scale and a shift for each feature; there is one
+    for each branch. Every decoder layer keeps what attention needs of the words and of the memory.
+    """
+    attention = 4 * (dim * dim + dim)
+    feed_forward = dim * hidden + hidden + hidden * dim + dim
+    norm = 2 * dim
+    return {
+        "encoder_layer": attention + feed_forward + 2 * norm,
+        "decoder_layer": 2 * attention + feed_forward + 3 * norm,
+        "cache": depth * 2 * (n + m) * dim * size,
+    }
+
+
+transformer_cost = Exercise(
+    transformer_cost,
+    level=2,
+    minutes=15,
+    cases=lambda rng: (
+        dict(zip(("dim", "hidden", "depth", "n", "m", "size"), sizes))
+        for sizes in [
+            (1, 1, 1, 1, 1, 4),
+            (2, 3, 1, 1, 1, 1),
+            (2, 8, 3, 5, 1, 2),
+            (48, 192, 2, 1, 36, 4),
+            (512, 2048, 6, 128, 196, 2),
+        ]
+    ),
+    hints=(
+        "A linear map from a to b features has a·b weights and b biases. How many such maps does "
+        "an attention have, whatever the number of heads?",
+        "An encoder layer: one attention, one feed-forward network, two norms. A decoder layer: "
+        "two attentions, one feed-forward network, three norms.",
+        "For each of its tokens, and in each layer, the cache holds a key and a value of dim "
+        "numbers each. In every decoder layer n words and m tokens of the memory are attended to.",
+    ),
+)
+
+
+def _cost(dim, hidden, depth, n, m, size, *, maps=4, bias=1, norms=2, crossed=2, cached=None):
+    """`transformer_cost` with one of its counts changed."""
+    attention = maps * (dim * dim + bias * dim)
+    feed_forward = 2 * dim * hidden + bias * (hidden + dim)
+    return {
+        "encoder_layer": attention + feed_forward + 2 * norms * dim,
+        "decoder_layer": crossed * attention + feed_forward + (crossed + 1) * norms * dim,
+        "cache": depth * 2 * (n + m) * dim * size if cached is None else cached,
+    }
+
+
+@transformer_cost.mistake(
+    """The biases are missing. They are few beside the weights, but the task counts them: one for
+    each feature that comes out of a linear map."""
+)
+def without_biases(dim, hidden, depth, n, m, size):
+    return _cost(dim, hidden, depth, n, m, size, bias=0)
+
+
+@transformer_cost.mistake(
+    """The norms are missing. What does a LayerNorm learn, and how many does each layer have?"""
+)
+def without_norms(dim, hidden, depth, n, m, size):
+    return _cost(dim, hidden, depth, n, m, size, norms=0)
+
+
+@transformer_cost.mistake(
+    """Three linear maps an attention: queries, keys, values. What happens to the output of all
+    heads together?"""
+)
+def three_maps(dim, hidden, depth, n, m, size):
+    return _cost(dim, hidden, depth, n, m, size, maps=3)
+
+
+@transformer_cost.mistake(
+    """Your decoder layer is an encoder layer. Its words look at each other; what else do they look
+    at, with which weights, and inside which residual?"""
+)
+def decoder_like_encoder(dim, hidden, depth, n, m, size):
+    return _cost(dim, hidden, depth, n, m, size, crossed=1)
+
+
+@transformer_cost.mistake(
+    """The cache holds half of what is needed: keys say where to look. What is fetched from
+    there?"""
+)
+def caches_only_keys(dim, hidden, depth, n, m, size):
+    return _cost(dim, hidden, depth, n, m, size, cached=depth * (n + m) * dim * size)
+
+
+@transformer_cost.mistake(
+    """Your cache holds the words and not the memory. Without its keys and values the decoder would
+    compute them anew for every word, though the memory never changes."""
+)
+def caches_no_memory(dim, hidden, depth, n, m, size):
+    return _cost(dim, hidden, depth, n, m, size, cached=depth * 2 * n * dim * size)
+
+
+@transformer_cost.mistake(
+    """Your cache is that of one layer. Does a token have the same keys in all of them?"""
+)
+def caches_one_layer(dim, hidden, depth, n, m, size):
+    return _cost(dim, hidden, depth, n, m, size, cached=2 * (n + m) * dim * size)
+
+
+@transformer_cost.mistake(
+    """Your cache holds attention weights, n·(n + m) of them. Those of earlier words are never
+    needed again. What does the next word look at?"""
+)
+def caches_weights(dim, hidden, depth, n, m, size):
+    return _cost(dim, hidden, depth, n, m, size, cached=depth * n * (n + m) * size)

@@ -1,0 +1,154 @@
+"""The way back through an encoder layer, Pre-LN and Post-LN."""
+
+from tutorial_lib.checking import Exercise
+from tutorial_lib.exercises.transformer.layers import attend, norm, tokens_and_layers
+from tutorial_lib.from_scratch import transformer as np_transformer
+from tutorial_lib.from_scratch.feed_forward import feed_forward, feed_forward_backward
+from tutorial_lib.from_scratch.multi_head import multi_head_attention_backward
+from tutorial_lib.from_scratch.normalization import layer_norm_backward
+
+
+def gradients_tokens_and_layers(rng):
+    for case in tokens_and_layers(rng):
+        dY = rng.normal(size=case["X"].shape).astype(case["X"].dtype)
+        yield {"dY": dY, **case}
+
+
+encoder_layer_backward = Exercise(
+    np_transformer.encoder_layer_backward,
+    level=4,
+    minutes=45,
+    cases=gradients_tokens_and_layers,
+    hints=(
+        "Write the forward pass with a name for everything on the way, then walk it from the end. "
+        "A sum x + f(x) sends its gradient along both ways, and what comes back from both is added "
+        "in x.",
+        "Pre-LN: dY goes into the feed-forward network, from there into its norm (which was given "
+        "R), and dR = dY + what comes out. Post-LN: dY goes into the norm first, and what comes "
+        "out goes along the residual and into the network. For attention, once more the same.",
+        "In self-attention the tokens are X and memory at once, so its gradient is "
+        '`attend["dX"] + attend["dmemory"]`. Pre-LN passes that sum through the first norm before '
+        "adding dR; Post-LN adds it to the first norm's dX.",
+    ),
+)
+
+
+def _norm_backward(dY, X, W, i):
+    return layer_norm_backward(dY, X, W[f"gamma_{i}"])
+
+
+def _gradients(
+    dY, X, W, heads, norm_first, mask, *, keep=(1, 1), keys=1, norm_backward=_norm_backward
+):
+    """`encoder_layer_backward` with residuals or keys left out, or with other norms."""
+
+    def attend_backward(dZ, Y):
+        found = multi_head_attention_backward(dZ, Y, Y, W, heads, mask)
+        return found, found["dX"] + keys * found["dmemory"]
+
+    if norm_first:
+        A = norm(X, W, 1)
+        R = X + attend(A, A, W, heads, mask)
+        feed = feed_forward_backward(dY, norm(R, W, 2), W)
+        norm_2 = norm_backward(feed["dX"], R, W, 2)
+        dR = keep[1] * dY + norm_2["dX"]
+        attention, dA = attend_backward(dR, A)
+        norm_1 = norm_backward(dA, X, W, 1)
+        dX = keep[0] * dR + norm_1["dX"]
+    else:
+        S = X + attend(X, X, W, heads, mask)
+        R = norm(S, W, 1)
+        norm_2 = norm_backward(dY, R + feed_forward(R, W), W, 2)
+        feed = feed_forward_backward(norm_2["dX"], R, W)
+        dR = keep[1] * norm_2["dX"] + feed["dX"]
+        norm_1 = norm_backward(dR, S, W, 1)
+        attention, dA = attend_backward(norm_1["dX"], X)
+        dX = keep[0] * norm_1["dX"] + dA
+    found = {**feed, **attention, "dR": dR, "dX": dX}
+    for i, inner in ((1, norm_1), (2, norm_2)):
+        found |= {f"dgamma_{i}": inner["dgamma"], f"dbeta_{i}": inner["dbeta"]}
+    return found
+
+
+@encoder_layer_backward.mistake(
+    """The residual around the feed-forward network is lost: dR holds only what comes through the
+    branch. R also reaches Y along the plain line of the sum; how much of the gradient does that
+    line carry?"""
+)
+def loses_the_second_residual(dY, X, W, heads, norm_first, mask):
+    return _gradients(dY, X, W, heads, norm_first, mask, keep=(1, 0))
+
+
+@encoder_layer_backward.mistake(
+    """The residual around the attention is lost: dX holds only what comes through the branch. How
+    else does X reach R?"""
+)
+def loses_the_first_residual(dY, X, W, heads, norm_first, mask):
+    return _gradients(dY, X, W, heads, norm_first, mask, keep=(0, 1))
+
+
+@encoder_layer_backward.mistake(
+    """Both residuals are lost: you walk back through the branches alone. A sum x + f(x) has two
+    inputs that depend on x; what does each of them receive?"""
+)
+def loses_both_residuals(dY, X, W, heads, norm_first, mask):
+    return _gradients(dY, X, W, heads, norm_first, mask, keep=(0, 0))
+
+
+@encoder_layer_backward.mistake(
+    """dX holds what came through the queries and not what came through the keys and values. In
+    self-attention a token asks and answers: which two entries of attention's gradients belong to
+    it?"""
+)
+def queries_only(dY, X, W, heads, norm_first, mask):
+    return _gradients(dY, X, W, heads, norm_first, mask, keys=0)
+
+
+@encoder_layer_backward.mistake(
+    """The gradient passes by the norms as if they were not there: dgamma and dbeta are taken, and
+    then what arrived is passed on unchanged. Which entry of `layer_norm_backward` goes on?"""
+)
+def passes_by_the_norms(dY, X, W, heads, norm_first, mask):
+    def norm_backward(dY, X, W, i):
+        return {**_norm_backward(dY, X, W, i), "dX": dY}
+
+    return _gradients(dY, X, W, heads, norm_first, mask, norm_backward=norm_backward)
+
+
+@encoder_layer_backward.mistake(
+    """You pass on dXhat where the norm's dX is due: that is the gradient inside the norm, before it
+    has gone back through mean and variance. Which one belongs to what the norm was given?"""
+)
+def passes_on_dxhat(dY, X, W, heads, norm_first, mask):
+    def norm_backward(dY, X, W, i):
+        found = _norm_backward(dY, X, W, i)
+        return {**found, "dX": found["dXhat"]}
+
+    return _gradients(dY, X, W, heads, norm_first, mask, norm_backward=norm_backward)
+
+
+@encoder_layer_backward.mistake(
+    """You give `layer_norm_backward` the norm's output. A backward needs what its forward was
+    given: what went into each norm?"""
+)
+def norms_given_their_output(dY, X, W, heads, norm_first, mask):
+    def norm_backward(dY, X, W, i):
+        return _norm_backward(dY, norm(X, W, i), W, i)
+
+    return _gradients(dY, X, W, heads, norm_first, mask, norm_backward=norm_backward)
+
+
+@encoder_layer_backward.mistake(
+    """This is the way back through a Pre-LN layer whatever is asked. A backward must undo its own
+    forward: what was the last step of a Post-LN layer?"""
+)
+def always_pre_backward(dY, X, W, heads, norm_first, mask):
+    return np_transformer.encoder_layer_backward(dY, X, W, heads, True, mask)
+
+
+@encoder_layer_backward.mistake(
+    """Right without a mask, wrong with one: the backward computes the weights of attention again
+    and needs the same mask as the forward."""
+)
+def backward_without_the_mask(dY, X, W, heads, norm_first, mask):
+    return np_transformer.encoder_layer_backward(dY, X, W, heads, norm_first)

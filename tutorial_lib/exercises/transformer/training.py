@@ -1,0 +1,247 @@
+"""What a decoder is trained on, and how fast."""
+
+import math
+
+import numpy as np
+
+from tutorial_lib import training
+from tutorial_lib.checking import Exercise
+
+
+def shifted_targets(words, begin, padding):
+    """What a decoder reads and what it has to write, for a batch of texts.
+
+    words int (B, N), a text in each row, filled up with the id `padding`; begin, padding int
+    ->  inputs   int (B, N)   what stands at each place before the layers: the word written last,
+                              and `begin` at the first place, as when the model writes by itself
+        targets  int (B, N)   the word to be written at each place
+        counts   bool (B, N)  True where the loss counts: where the target is a word of the text
+
+    With this version the loss falls to zero within a few steps, causal mask and all, and then the
+    model writes the same word for ever. Find the one wrong line.
+    """
+    first = np.full_like(words[:, :1], begin)  # (B, 1)
+    longer = np.concatenate([first, words], axis=1)  # (B, N + 1)
+    inputs = longer[:, :-1]
+    targets = words
+    return inputs, targets, targets != padding
+
+
+def unshifted_targets(words, begin, padding):
+    """What a decoder reads and what it has to write, for a batch of texts.
+
+    words int (B, N), a text in each row, filled up with the id `padding`; begin, padding int
+    ->  inputs   int (B, N)   what stands at each place before the layers: the word written last,
+                              and `begin` at the first place, as when the model writes by itself
+        targets  int (B, N)   the word to be written at each place
+        counts   bool (B, N)  True where the loss counts: where the target is a word of the text
+
+    With this version the loss falls to zero within a few steps, causal mask and all, and then the
+    model writes the same word for ever. Find the one wrong line.
+    """
+    first = np.full_like(words[:, :1], begin)  # (B, 1)
+    longer = np.concatenate([first, words], axis=1)  # (B, N + 1)
+    inputs = longer[:, 1:]
+    targets = words
+    return inputs, targets, targets != padding
+
+
+def texts(rng):
+    """Words 3 to 9, ended by 1 and filled up with 0; `begin` is 2."""
+    for lengths in [(1,), (2,), (3, 1), (4, 4), (5, 2, 3)]:
+        words = np.zeros((len(lengths), max(lengths)), dtype=np.int64)
+        for row, length in zip(words, lengths):
+            row[: length - 1] = rng.permutation(np.arange(3, 10))[: length - 1]
+            row[length - 1] = 1
+        yield dict(words=words, begin=2, padding=0)
+    yield dict(words=np.array([[7, 7, 8, 1]], dtype=np.int32), begin=9, padding=-1)
+
+
+shifted_targets = Exercise(
+    shifted_targets,
+    start=unshifted_targets,
+    level=2,
+    minutes=10,
+    cases=texts,
+    hints=(
+        "Print inputs and targets for one text, one above the other. Which task is so easy that "
+        "its loss is zero?",
+        "At place i the model reads `inputs` 0 … i and has to write target i. Which of its inputs "
+        "may therefore not be there?",
+        "Of the longer rows one word is too many, at one end or at the other. Where is `begin`?",
+    ),
+)
+
+
+def _after_begin(words, begin):
+    return np.concatenate([np.full_like(words[:, :1], begin), words[:, :-1]], axis=1)
+
+
+@shifted_targets.mistake(
+    """The inputs run ahead of the targets: at each place the model now reads the word that comes
+    after the one it has to write. A causal mask hides later places; what does it do about later
+    words at this place?"""
+)
+def shifted_the_other_way(words, begin, padding):
+    inputs = np.concatenate([words[:, 1:], np.full_like(words[:, :1], begin)], axis=1)
+    return inputs, words, words != padding
+
+
+@shifted_targets.mistake(
+    """You shift the targets and leave the inputs: each place has to write the word after its own.
+    That shift is right for all words but the first, which now nobody learns to write. What does
+    the model read when it has written nothing yet?"""
+)
+def targets_one_ahead(words, begin, padding):
+    targets = np.concatenate([words[:, 1:], np.full_like(words[:, :1], padding)], axis=1)
+    return words, targets, targets != padding
+
+
+@shifted_targets.mistake(
+    """Shifted by two: at place i the model does not see the word written last, only the one before
+    it. How many words should be dropped for one `begin`?"""
+)
+def shifted_by_two(words, begin, padding):
+    inputs = _after_begin(_after_begin(words, begin), begin)
+    return inputs, words, words != padding
+
+
+@shifted_targets.mistake(
+    """Your inputs have one place more than the targets. Nothing is left to be written after the
+    last word: need the model read it?"""
+)
+def keeps_the_last_word(words, begin, padding):
+    inputs = np.concatenate([np.full_like(words[:, :1], begin), words], axis=1)
+    return inputs, words, words != padding
+
+
+@shifted_targets.mistake(
+    """Your rows are rolled round: their first input is their last word, often padding, instead of
+    `begin`. In training the model learns to start from that; which word is it given when it
+    writes by itself?"""
+)
+def rolled_round(words, begin, padding):
+    return np.roll(words, 1, axis=1), words, words != padding
+
+
+@shifted_targets.mistake(
+    """You overwrite the first word with `begin` and shift nothing: from the second place on the
+    model still reads what it has to write."""
+)
+def first_word_overwritten(words, begin, padding):
+    inputs = words.copy()
+    inputs[:, 0] = begin
+    return inputs, words, words != padding
+
+
+@shifted_targets.mistake(
+    """The loss counts where the *input* is a word. One place after the end of a text then counts
+    too: the model spends effort on learning to write padding. Of which array should the padding
+    not count?"""
+)
+def counts_by_the_inputs(words, begin, padding):
+    inputs = _after_begin(words, begin)
+    return inputs, words, inputs != padding
+
+
+def steps_of_a_schedule(rng):
+    for step, steps, warmup in [(0, 2, 1), (1, 2, 1), (0, 4, 2), (1, 4, 2), (2, 4, 2), (3, 4, 2)]:
+        yield dict(step=step, steps=steps, warmup=warmup, peak=1.0)
+    for step in (0, 3, 9, 10, 11, 40, 55, 99, 100):
+        yield dict(step=step, steps=100, warmup=10, peak=0.003)
+    yield dict(step=0, steps=10, warmup=0, peak=2.0)
+    yield dict(step=5, steps=10, warmup=0, peak=2.0)
+
+
+warmup_cosine = Exercise(
+    training.warmup_cosine,
+    level=1,
+    minutes=10,
+    cases=steps_of_a_schedule,
+    hints=(
+        "Two formulas, and an `if` that says whether the warm-up is over. Write down the rate at "
+        "step 0, at the first step after the warm-up and at `steps` before you start.",
+        "cos falls from 1 to −1 while its angle goes from 0 to π. What has to be added, and what "
+        "multiplied, for a fall from 1 to 0?",
+        "After the warm-up the angle is π times the share of the *remaining* steps that are done: "
+        "(step − warmup) / (steps − warmup).",
+    ),
+)
+
+
+def _falling(share, peak):
+    return peak * 0.5 * (1 + math.cos(math.pi * share))
+
+
+@warmup_cosine.mistake(
+    """Your warm-up starts from 0: the first step has a rate of zero and changes nothing. Steps are
+    counted from 0; which share of the warm-up does the first one belong to?"""
+)
+def starts_from_zero(step, steps, warmup, peak):
+    if step < warmup:
+        return peak * step / warmup
+    return _falling((step - warmup) / (steps - warmup), peak)
+
+
+@warmup_cosine.mistake(
+    """There is no warm-up: the first step already has the full rate, at a moment when Adam's
+    estimates rest on a single gradient. What should the rate be at step 0?"""
+)
+def without_warmup(step, steps, warmup, peak):
+    return _falling(max(0, step - warmup) / (steps - warmup), peak)
+
+
+@warmup_cosine.mistake(
+    """The cosine starts counting at step 0, so that the rate jumps down where the warm-up ends. At
+    which step should its angle be zero?"""
+)
+def cosine_from_step_zero(step, steps, warmup, peak):
+    return peak * (step + 1) / warmup if step < warmup else _falling(step / steps, peak)
+
+
+@warmup_cosine.mistake(
+    """The cosine starts at the right step and falls too slowly: at the end of training the rate is
+    still above zero. How many steps are left after the warm-up?"""
+)
+def too_slow(step, steps, warmup, peak):
+    return peak * (step + 1) / warmup if step < warmup else _falling((step - warmup) / steps, peak)
+
+
+@warmup_cosine.mistake(
+    """Your cosine goes through a whole period: down, and up again, so that training ends at the
+    highest rate. At which angle is a cosine lowest?"""
+)
+def whole_period(step, steps, warmup, peak):
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    return _falling(2 * (step - warmup) / (steps - warmup), peak)
+
+
+@warmup_cosine.mistake(
+    """A half is missing: at the end of the warm-up the rate jumps to twice its peak. Between which
+    values does 1 + cos move?"""
+)
+def twice_the_peak(step, steps, warmup, peak):
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    return 2 * _falling((step - warmup) / (steps - warmup), peak)
+
+
+@warmup_cosine.mistake(
+    """Your rate becomes negative halfway: from then on each step climbs. A bare cosine moves
+    between 1 and −1; between which two values should the factor move?"""
+)
+def climbs_at_the_end(step, steps, warmup, peak):
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    return peak * math.cos(math.pi * (step - warmup) / (steps - warmup))
+
+
+@warmup_cosine.mistake(
+    """You fall along a straight line. It meets the cosine at the start, in the middle and at the
+    end only; the cosine stays high for longer and lands more softly."""
+)
+def straight_down(step, steps, warmup, peak):
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    return peak * (steps - step) / (steps - warmup)

@@ -1,0 +1,87 @@
+"""Write with a decoder, word after word, greedily or with a beam. Taught in chapter 03.
+
+A model here is anything with `start(memory)` and `step(words, position, caches, memory_mask)`, as
+`models.formulation.transformer.Transformer` has them. Words are ids. What is written does not hold
+the word `begin` that sets the decoder going, and ends with the word `end`, if there was room.
+"""
+
+import torch
+
+from tutorial_lib.layers.transformer import select_rows
+
+
+@torch.no_grad()
+def greedy(model, memory, begin: int, end: int, max_length: int, memory_mask=None):
+    """Write the most likely next word, again and again, for each source of a batch.
+
+    memory (B, M, dim), memory_mask bool (B, 1, M) or None
+    ->  words int (B, N), N ≤ max_length; after `end` a row holds nothing but `end`
+    """
+    _check(max_length=max_length)
+    words = torch.full((len(memory),), begin, device=memory.device)
+    finished = torch.zeros_like(words, dtype=torch.bool)
+    caches, written = model.start(memory), []
+    for position in range(max_length):
+        logits = model.step(words, position, caches, memory_mask)  # (B, vocabulary)
+        words = logits.argmax(-1).masked_fill(finished, end)  # (B,)
+        finished = words == end
+        written.append(words)
+        if finished.all():
+            break
+    return torch.stack(written, dim=1)
+
+
+def beam_step(scores, log_p, finished, end, width):
+    """One step of beam search: of all ways to go on, keep the most likely ones.
+
+    scores    (K,) log-probability of each hypothesis so far
+    log_p     (K, V) log-probability of each word as its next
+    finished  (K,) bool, True for a hypothesis that has written the word `end`: it stays as it is,
+              with its score, and goes on in one way only, with another `end`
+    width     how many to keep; fewer where fewer are possible (log-probability above −∞)
+    ->  scores (W,), parents (W,) the hypotheses that they continue, words (W,) their new words;
+        best first
+    """
+    stay = torch.full_like(log_p, -torch.inf)
+    stay[:, end] = 0.0  # the logarithm of one
+    log_p = torch.where(finished[:, None], stay, log_p)
+    totals = (scores[:, None] + log_p).flatten()  # (K · V,)
+    possible = int((totals > -torch.inf).sum())
+    scores, best = totals.topk(min(width, possible))
+    vocabulary = log_p.shape[1]
+    return scores, best // vocabulary, best % vocabulary
+
+
+@torch.no_grad()
+def beam_search(model, memory, begin: int, end: int, max_length: int, width: int, memory_mask=None):
+    """Keep the `width` most likely beginnings at every step, finished or not.
+
+    memory (1, M, dim), a single source, memory_mask bool (1, 1, M) or None
+    ->  words int (W, N), scores (W,): what was kept at last, best first, W ≤ width, N ≤ max_length,
+        with the sum of the log-probabilities of its words; after `end` a row holds only `end`
+
+    A width of one is `greedy`. A larger one looks at more but promises nothing: what greedy would
+    have written may fall out of the beam halfway, and all that stays in may turn out worse.
+    """
+    _check(max_length=max_length, width=width)
+    if len(memory) != 1:
+        raise ValueError(f"beam search takes one source, the memory holds {len(memory)}")
+    words = torch.full((1, 1), begin, device=memory.device)  # (K, 1 + words so far), K = 1 at first
+    scores = torch.zeros(1, device=memory.device)
+    finished = torch.zeros(1, dtype=torch.bool, device=memory.device)
+    caches = model.start(memory)
+    for position in range(max_length):
+        log_p = model.step(words[:, -1], position, caches, memory_mask).log_softmax(-1)  # (K, V)
+        scores, parents, new = beam_step(scores, log_p, finished, end, width)
+        words = torch.cat([words[parents], new[:, None]], dim=1)
+        finished = new == end
+        if finished.all():
+            break
+        caches = [select_rows(cache, parents) for cache in caches]
+    return words[:, 1:], scores
+
+
+def _check(**counts):
+    for name, count in counts.items():
+        if count < 1:
+            raise ValueError(f"{name} should be 1 or more, it is {count}")

@@ -1,0 +1,1 @@
+"""The systems of the survey, one file a system, in folders named after its sections."""

@@ -1,0 +1,1 @@
+"""Survey section 1, the formulation: the transformer itself."""
