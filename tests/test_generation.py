@@ -33,7 +33,7 @@ def log_probability(model, memory, words):
 def test_greedy_equals_the_definition_without_a_cache(norm_first, lengths):
     mask = None if lengths is None else lengths_mask(lengths, 5)
     seen = set()
-    for seed in range(8):
+    for seed in range(24):
         model = make(norm_first, seed)
         memory = model.encode(torch.randint(7, (3, 5)), mask)
         written = greedy(model, memory, BEGIN, END, 6, mask)

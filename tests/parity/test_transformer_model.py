@@ -98,8 +98,9 @@ def test_equals_torch_nn_transformer(b, m, n, norm_first, activation, dtype):
         activation=activation,
     ).to(dtype)
     left = ours.load_state_dict(in_our_names(theirs, lambda p: p.data), strict=False)
-    assert left.missing_keys == ["embed_target.table.weight"] and not left.unexpected_keys
-    embed = copy.deepcopy(ours.embed_target)
+    own = {"embed_target.table.weight", "to_logits.weight", "to_logits.bias"}
+    assert set(left.missing_keys) == own and not left.unexpected_keys
+    embed, head = copy.deepcopy(ours.embed_target), copy.deepcopy(ours.to_logits)
 
     sources = [torch.randn(b, m, DIM, dtype=dtype).requires_grad_()]
     sources.append(sources[0].detach().clone().requires_grad_())
@@ -115,7 +116,7 @@ def test_equals_torch_nn_transformer(b, m, n, norm_first, activation, dtype):
         src_key_padding_mask=~mask,
         memory_key_padding_mask=~mask,
     )
-    expected = F.linear(decoded, embed.table.weight)
+    expected = head(decoded)
     loss = torch.randn_like(logits)
     (logits * loss).sum().backward()
     (expected * loss).sum().backward()
@@ -125,6 +126,7 @@ def test_equals_torch_nn_transformer(b, m, n, norm_first, activation, dtype):
     torch.testing.assert_close(sources[0].grad, sources[1].grad, **close)
     gradients = in_our_names(theirs, lambda p: p.grad)
     gradients["embed_target.table.weight"] = embed.table.weight.grad
+    gradients |= {f"to_logits.{name}": p.grad for name, p in head.named_parameters()}
     parameters = dict(ours.named_parameters())
     assert parameters.keys() == gradients.keys()
     for name, gradient in gradients.items():
@@ -151,6 +153,8 @@ def marian_in_our_names(theirs):
     ours = {
         f"embed_{side}.table.weight": theirs.model.shared.weight for side in ("source", "target")
     }
+    ours["to_logits.weight"] = theirs.lm_head.weight
+    ours["to_logits.bias"] = theirs.final_logits_bias[0]
     names = {
         "self_attn": "attention",
         "self_attn_layer_norm": "around_attention.norm",

@@ -5,7 +5,7 @@ import torch
 
 from tutorial_lib import generation
 from tutorial_lib.checking import Exercise
-from tutorial_lib.from_scratch import attention as np_attention
+from tutorial_lib.from_scratch.attention import attention
 
 
 def attend_with_cache(x, K, V, W_Q, W_K, W_V):
@@ -22,7 +22,7 @@ def attend_with_cache(x, K, V, W_Q, W_K, W_V):
     """
     K = np.concatenate([K, x @ W_K], axis=-2)  # (..., n + 1, d)
     V = np.concatenate([V, x @ W_V], axis=-2)  # (..., n + 1, d_v)
-    z, _ = np_attention.attention(x @ W_Q, K, V)  # (..., 1, d_v)
+    z, _ = attention(x @ W_Q, K, V)  # (..., 1, d_v)
     return z, K, V
 
 
@@ -69,7 +69,7 @@ attend_with_cache = Exercise(
 )
 def overwrites_the_cache(x, K, V, W_Q, W_K, W_V):
     k, v = x @ W_K, x @ W_V
-    return np_attention.attention(x @ W_Q, k, v)[0], k, v
+    return attention(x @ W_Q, k, v)[0], k, v
 
 
 @attend_with_cache.mistake(
@@ -88,7 +88,7 @@ def returns_the_old_cache(x, K, V, W_Q, W_K, W_V):
 def newest_first(x, K, V, W_Q, W_K, W_V):
     K = np.concatenate([x @ W_K, K], axis=-2)
     V = np.concatenate([x @ W_V, V], axis=-2)
-    return np_attention.attention(x @ W_Q, K, V)[0], K, V
+    return attention(x @ W_Q, K, V)[0], K, V
 
 
 @attend_with_cache.mistake(
@@ -96,7 +96,7 @@ def newest_first(x, K, V, W_Q, W_K, W_V):
     first one finds nothing at all. Does a causal mask hide a token from itself?"""
 )
 def attends_before_appending(x, K, V, W_Q, W_K, W_V):
-    z, _ = np_attention.attention(x @ W_Q, K, V)
+    z, _ = attention(x @ W_Q, K, V)
     return z, np.concatenate([K, x @ W_K], axis=-2), np.concatenate([V, x @ W_V], axis=-2)
 
 
@@ -116,7 +116,7 @@ def caches_the_query(x, K, V, W_Q, W_K, W_V):
 def masked_as_the_first(x, K, V, W_Q, W_K, W_V):
     _, K, V = attend_with_cache.reference(x, K, V, W_Q, W_K, W_V)
     mask = np.tril(np.ones((1, K.shape[-2]), dtype=bool))
-    return np_attention.attention(x @ W_Q, K, V, mask)[0], K, V
+    return attention(x @ W_Q, K, V, mask)[0], K, V
 
 
 @attend_with_cache.mistake(
@@ -125,7 +125,7 @@ def masked_as_the_first(x, K, V, W_Q, W_K, W_V):
 )
 def appends_to_the_batch(x, K, V, W_Q, W_K, W_V):
     K, V = np.concatenate([K, x @ W_K], axis=0), np.concatenate([V, x @ W_V], axis=0)
-    return np_attention.attention(x @ W_Q, K, V)[0], K, V
+    return attention(x @ W_Q, K, V)[0], K, V
 
 
 def hypotheses(rng):

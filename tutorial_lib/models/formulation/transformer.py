@@ -3,6 +3,9 @@
 Vaswani et al., Attention Is All You Need (NeurIPS 2017, 1706.03762). One thing differs unless
 `norm_first` is False: LayerNorm stands inside the residual branches (Pre-LN), and once more at the
 end of the encoder and of the decoder (Xiong et al., ICML 2020, 2002.04745). There is no dropout.
+The output map is not the embedding's table again, as in section 3.4 of the paper: a token still
+carries the word just read, so a shared table starts by repeating it, and with few words and a short
+training the decoder does not get over that.
 """
 
 import torch.nn.functional as F
@@ -15,8 +18,8 @@ from tutorial_lib.layers.transformer import DecoderLayer, EncoderLayer
 class WordEmbedding(nn.Module):
     """A word as a vector: √dim times its row of a learned table, plus the sinusoid of its place.
 
-    Sections 3.4 and 3.5. The table starts with variance 1/dim, so that √dim times a row has the
-    size of a sinusoid, and so that the same table makes logits of variance one (`Transformer`).
+    Sections 3.4 and 3.5. The table starts with variance 1/dim, so that √dim times a row is about
+    as large as a sinusoid. longest: how many words a text may have.
     """
 
     def __init__(self, vocabulary: int, dim: int, longest: int = 1024):
@@ -62,6 +65,7 @@ class Transformer(nn.Module):
         # A Post-LN layer ends in a LayerNorm; what Pre-LN layers add up has not passed one yet.
         self.encoder_norm = nn.LayerNorm(dim) if norm_first else nn.Identity()
         self.decoder_norm = nn.LayerNorm(dim) if norm_first else nn.Identity()
+        self.to_logits = nn.Linear(dim, vocabulary)
 
     def forward(self, source, target, source_mask=None):
         """For training, all places at once. source as embed_source takes it; target int (B, N),
@@ -82,12 +86,7 @@ class Transformer(nn.Module):
         y = self.embed_target(target)
         for layer in self.decoder:
             y = layer(y, memory, memory_mask)
-        return self.logits(y)
-
-    def logits(self, y):
-        """The decoder's last tokens (B, N, dim)  ->  (B, N, vocabulary), one score a word: how well
-        the token matches the word's embedding. One table for both, as in section 3.4."""
-        return F.linear(self.decoder_norm(y), self.embed_target.table.weight)
+        return self.to_logits(self.decoder_norm(y))
 
     def start(self, memory):
         """The caches for `step`, one a decoder layer: of the memory, and of no word yet."""
@@ -99,4 +98,4 @@ class Transformer(nn.Module):
         y = self.embed_target(words[:, None], first=position)  # (B, 1, dim)
         for layer, cache in zip(self.decoder, caches):
             y = layer.step(y, cache, memory_mask)
-        return self.logits(y)[:, 0]
+        return self.to_logits(self.decoder_norm(y))[:, 0]

@@ -1,0 +1,98 @@
+"""Pre-LN against Post-LN, with and without warm-up, at several learning rates: a recorded figure.
+
+Taught in chapter 03, after Xiong et al., On Layer Normalization in the Transformer Architecture
+(ICML 2020, 2002.04745). A small encoder learns to sort digits. Measure again:
+
+    python -m tutorial_lib.recipes.warmup [--out FILE]
+"""
+
+import argparse
+import math
+import os
+import re
+from itertools import product
+from multiprocessing import get_context
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from tqdm import tqdm
+
+from tutorial_lib import benchmarking
+from tutorial_lib.layers.positions import sinusoidal
+from tutorial_lib.layers.transformer import EncoderLayer
+from tutorial_lib.training import Diverged, train
+
+RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
+DIGITS, LENGTH, DIM, HEADS, DEPTH, BATCH, STEPS = 10, 12, 32, 4, 6, 32, 120
+RATES, SEEDS = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2), range(5)
+
+
+class Sorter(nn.Module):
+    """An encoder that says for each place which digit stands there once all are sorted."""
+
+    def __init__(self, norm_first: bool):
+        super().__init__()
+        self.embed = nn.Embedding(DIGITS, DIM)
+        layers = (EncoderLayer(DIM, HEADS, 2 * DIM, norm_first) for _ in range(DEPTH))
+        self.layers = nn.Sequential(*layers)
+        self.norm = nn.LayerNorm(DIM) if norm_first else nn.Identity()
+        self.head = nn.Linear(DIM, DIGITS)
+        for p in self.layers.parameters():
+            if p.ndim == 2:
+                nn.init.xavier_uniform_(p)  # as the paper's experiments do
+
+    def forward(self, digits):
+        """digits int (B, LENGTH)  ->  logits (B, LENGTH, DIGITS)"""
+        x = self.embed(digits) + sinusoidal(LENGTH, DIM)
+        return self.head(self.norm(self.layers(x)))
+
+
+def draw(generator):
+    digits = torch.randint(DIGITS, (BATCH, LENGTH), generator=generator)
+    return digits, digits.sort(dim=1).values
+
+
+def loss_of(model, digits, answer):
+    return F.cross_entropy(model(digits).flatten(0, 1), answer.flatten())
+
+
+def final_loss(norm_first: bool, warmup: int, lr: float, seed: int, label="sorting") -> float:
+    """The mean loss of the last ten steps, in nats; infinite if training diverged. Guessing gives
+    log 10 = 2.3. Gradients are not clipped: that would hide what warm-up is for."""
+    torch.manual_seed(seed)
+    model, settings = Sorter(norm_first), dict(steps=STEPS, lr=lr, warmup=warmup, seed=seed)
+    try:
+        losses = train(
+            model, draw, loss_of, weight_decay=0.0, clip=math.inf, label=label, **settings
+        )
+    except Diverged:
+        return math.inf
+    return sum(losses[-10:]) / 10
+
+
+def measure(setting):
+    """One row of the record, in a process of its own."""
+    torch.set_num_threads(1)
+    norm_first, warmup, lr, seed = setting
+    row = {"norm_first": norm_first, "warmup": warmup, "lr": lr, "seed": seed}
+    return row | {"loss": final_loss(*setting)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="warmup", description=__doc__.partition("\n")[0])
+    parser.add_argument("--out", type=Path, help="the JSON file to write")
+    out = parser.parse_args().out
+    settings = list(product((True, False), (0, STEPS // 2), RATES, SEEDS))
+    with get_context("spawn").Pool(os.cpu_count()) as pool:
+        rows = list(tqdm(pool.imap(measure, settings), total=len(settings), desc="training"))
+    machine = benchmarking.machine("cpu")
+    slug = re.sub(r"[^a-z0-9]+", "-", machine["device"].lower()).strip("-")
+    path = out or RESULTS / f"warmup-{slug}.json"
+    benchmarking.save(path, rows, machine, steps=STEPS, depth=DEPTH)
+    print(f"wrote {path}")
+
+
+if __name__ == "__main__":
+    main()
