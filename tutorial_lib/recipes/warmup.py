@@ -58,18 +58,20 @@ def loss_of(model, digits, answer):
     return F.cross_entropy(model(digits).flatten(0, 1), answer.flatten())
 
 
-def final_loss(norm_first: bool, warmup: int, lr: float, seed: int, label="sorting") -> float:
+def final_loss(
+    norm_first: bool, warmup: int, lr: float, seed: int, steps: int = STEPS, label: str = "sorting"
+) -> float:
     """The mean loss of the last ten steps, in nats; infinite if training diverged. Guessing gives
     log 10 = 2.3. Gradients are not clipped: that would hide what warm-up is for."""
     torch.manual_seed(seed)
-    model, settings = Sorter(norm_first), dict(steps=STEPS, lr=lr, warmup=warmup, seed=seed)
+    model, settings = Sorter(norm_first), dict(steps=steps, lr=lr, warmup=warmup, seed=seed)
     try:
         losses = train(
             model, draw, loss_of, weight_decay=0.0, clip=math.inf, label=label, **settings
         )
     except Diverged:
         return math.inf
-    return sum(losses[-10:]) / 10
+    return sum(losses[-10:]) / len(losses[-10:])
 
 
 def measure(setting):
