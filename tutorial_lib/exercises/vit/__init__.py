@@ -1,0 +1,28 @@
+"""Chapter 05, ViT: what is asked, how it is tried, and what people get wrong."""
+
+from tutorial_lib.exercises.vit.backward import (
+    patch_embedding_backward,
+    prepend_class_token_backward,
+)
+from tutorial_lib.exercises.vit.convolution import embed_by_convolution
+from tutorial_lib.exercises.vit.cost import vit_cost
+from tutorial_lib.exercises.vit.debugging import class_probabilities
+from tutorial_lib.exercises.vit.maps import attention_distance, attention_rollout
+from tutorial_lib.exercises.vit.model import vit
+from tutorial_lib.exercises.vit.patches import patchify
+from tutorial_lib.exercises.vit.positions import interpolate_positions
+from tutorial_lib.exercises.vit.tokens import prepend_class_token
+
+__all__ = [  # in the order of the chapter
+    "patchify",
+    "patch_embedding_backward",
+    "prepend_class_token",
+    "prepend_class_token_backward",
+    "vit",
+    "class_probabilities",
+    "embed_by_convolution",
+    "interpolate_positions",
+    "attention_rollout",
+    "attention_distance",
+    "vit_cost",
+]

@@ -1,0 +1,139 @@
+"""Positions for another resolution, in PyTorch."""
+
+import torch
+import torch.nn.functional as F
+
+from tutorial_lib.checking import Exercise
+from tutorial_lib.layers import patches as torch_patches
+
+
+def positions_and_grids(rng):
+    for grid, new_grid, dim in [
+        ((1, 1), (1, 2), 1),
+        ((1, 2), (1, 4), 1),
+        ((2, 2), (2, 2), 2),
+        ((2, 2), (3, 3), 1),
+        ((2, 3), (3, 2), 3),
+        ((3, 2), (6, 5), 2),
+        ((4, 4), (2, 3), 4),
+    ]:
+        positions = torch.from_numpy(rng.normal(size=(1 + grid[0] * grid[1], dim)))
+        yield dict(positions=positions.requires_grad_(), grid=grid, new_grid=new_grid)
+    single = torch.from_numpy(rng.normal(size=(7, 3))).float()
+    yield dict(positions=single, grid=(2, 3), new_grid=(4, 4))
+
+
+interpolate_positions = Exercise(
+    torch_patches.interpolate_positions,
+    level=3,
+    minutes=20,
+    cases=positions_and_grids,
+    hints=(
+        "Each feature of the positions is a picture with a pixel for each patch. Which row of the "
+        "table is no pixel?",
+        "`F.interpolate` wants (batch, channels, rows, columns). The table is (n, dim), patches "
+        "row by row: which axis must come first before the reshape?",
+        "`positions[1:].T.reshape(1, dim, rows, columns)`, interpolate with `size=new_grid`, "
+        '`mode="bicubic"`, `align_corners=False`; then flatten, transpose back, and put '
+        "`positions[:1]` before it.",
+    ),
+)
+
+
+def _picture(positions, grid):
+    return positions[1:].T.reshape(1, -1, *grid)
+
+
+def _resized(positions, grid, new_grid, mode="bicubic", **options):
+    return F.interpolate(_picture(positions, grid), size=new_grid, mode=mode, **options)
+
+
+def _table(positions, picture):
+    return torch.cat([positions[:1], picture[0].flatten(1).T])
+
+
+@interpolate_positions.mistake(
+    """You stretch the whole table as one line, class token and all. Then the class token flows into
+    the first patch, and the end of each row into the start of the next. Which rows of the table
+    stand in a grid?"""
+)
+def one_line_with_the_class_token(positions, grid, new_grid):
+    size = 1 + new_grid[0] * new_grid[1]
+    return F.interpolate(positions.T[None], size=size, mode="linear")[0].T
+
+
+@interpolate_positions.mistake(
+    """The class token is kept, but the patches are stretched as one line: the end of each row flows
+    into the start of the next, and what stands above or below plays no part. What are a patch's
+    neighbours?"""
+)
+def patches_as_one_line(positions, grid, new_grid):
+    size = new_grid[0] * new_grid[1]
+    line = F.interpolate(positions[1:].T[None], size=size, mode="linear")[0]
+    return torch.cat([positions[:1], line.T])
+
+
+@interpolate_positions.mistake(
+    """Right for square grids: you lay the patches out with rows and columns exchanged. In
+    `grid`, which comes first?"""
+)
+def columns_before_rows(positions, grid, new_grid):
+    picture = _picture(positions, grid[::-1])
+    return _table(positions, F.interpolate(picture, size=new_grid, mode="bicubic"))
+
+
+@interpolate_positions.mistake(
+    """Right for square new grids: `size` wants (rows, columns), and yours are exchanged. The number
+    of positions is right all the same, so nothing complains until a wide image comes."""
+)
+def new_columns_before_rows(positions, grid, new_grid):
+    return _table(positions, _resized(positions, grid, new_grid[::-1]))
+
+
+@interpolate_positions.mistake(
+    """You reshape (n, dim) to (1, dim, rows, columns) without the transpose. Each of your pictures
+    then mixes features. What must be side by side in memory for a picture of one feature?"""
+)
+def reshaped_without_transpose(positions, grid, new_grid):
+    picture = positions[1:].reshape(1, positions.shape[1], *grid)
+    return _table(positions, F.interpolate(picture, size=new_grid, mode="bicubic"))
+
+
+@interpolate_positions.mistake(
+    """The picture is resized well, and then (1, dim, rows, columns) is reshaped to (n, dim) without
+    the transpose: a position gets the values of one feature at several places."""
+)
+def reshaped_back_without_transpose(positions, grid, new_grid):
+    picture = _resized(positions, grid, new_grid)
+    return torch.cat([positions[:1], picture.reshape(-1, positions.shape[1])])
+
+
+@interpolate_positions.mistake(
+    """This is the nearest position, repeated: neighbouring patches get the same one and cannot be
+    told apart. The task wants bicubic interpolation."""
+)
+def nearest(positions, grid, new_grid):
+    return _table(positions, _resized(positions, grid, new_grid, mode="nearest"))
+
+
+@interpolate_positions.mistake(
+    """This is bilinear. It lies between two positions on a straight line, so the vectors get
+    shorter, which the network has not seen in training. The task wants bicubic interpolation."""
+)
+def bilinear(positions, grid, new_grid):
+    return _table(positions, _resized(positions, grid, new_grid, mode="bilinear"))
+
+
+@interpolate_positions.mistake(
+    """Your corners are aligned: the centres of the corner patches stay where they are. But patches
+    are areas, and what stays in place is the border of the image. Which option says so?"""
+)
+def corners_aligned(positions, grid, new_grid):
+    return _table(positions, _resized(positions, grid, new_grid, align_corners=True))
+
+
+@interpolate_positions.mistake(
+    """The class token's row is gone. It has no place in the grid, but it has one in the table."""
+)
+def without_the_class_token(positions, grid, new_grid):
+    return _table(positions, _resized(positions, grid, new_grid))[1:]
