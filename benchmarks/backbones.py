@@ -1,0 +1,102 @@
+"""What the course's backbones cost and how well they do: one figure, to which chapters add theirs.
+
+    python -m benchmarks.backbones [NAME ...] [--out FILE]
+
+A row for each backbone of BACKBONES, all of them or those that are named. Every one reads
+Fashion-MNIST, 28 × 28 grey pixels, and learns by the same short recipe from the same 20,000
+pictures.
+
+parameters         all of them
+flops              operations of one image forward; a multiplication and an addition are two
+images_per_second  forward, batches of 256, on one thread of this machine's CPU: the median
+accuracy           on 2,000 test pictures, one number for each seed
+
+Rows are added to results/backbones.json or replaced by name. Each says on which processor and when
+it was measured: compare speeds of the same processor only.
+"""
+
+import argparse
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from tutorial_lib import benchmarking
+from tutorial_lib.models.backbones.cnn import SmallCNN
+from tutorial_lib.models.backbones.vit import ViT
+from tutorial_lib.recipes.data_size import accuracy, draw, loss_of, pictures
+from tutorial_lib.training import train
+
+RESULTS = Path(__file__).parent / "results" / "backbones.json"
+SEEDS, STEPS, SIZE, BATCH = range(3), 300, (1, 28, 28), 256  # about one pass over the pictures
+
+BACKBONES = {  # name -> a fresh model of 10 classes, and its learning rate
+    "CNN": (partial(SmallCNN, 1, 10, width=46), 4e-3),
+    "ViT, patch 4": (partial(ViT, 28, 4, 1, 10, dim=64, depth=4, heads=4, hidden=128), 2e-3),
+    "ViT, patch 7": (partial(ViT, 28, 7, 1, 10, dim=64, depth=4, heads=4, hidden=128), 2e-3),
+}
+
+
+def flops(model):
+    """Operations of one image forward. The counter cannot see into the fused attention, so the
+    plain one runs, which has the same products."""
+    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
+        model(torch.zeros(1, *SIZE))
+    return counter.get_total_flops()
+
+
+def learned(make, lr, seed, label):
+    """Test accuracy of a fresh model after the recipe that all backbones share."""
+    torch.manual_seed(seed)
+    model = make()
+    settings = dict(steps=STEPS, lr=lr, warmup=STEPS // 10, seed=seed, label=label)
+    train(model, draw(*pictures("train")), loss_of, **settings)
+    return accuracy(model, *pictures("test"))
+
+
+def measure(name):
+    """The row of one backbone."""
+    make, lr = BACKBONES[name]
+    model, machine = make().eval(), benchmarking.machine("cpu")
+    with torch.no_grad():
+        forward = partial(model, torch.zeros(BATCH, *SIZE))
+        seconds = benchmarking.median_seconds(forward)
+        operations = flops(model)
+    return {
+        "name": name,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "flops": operations,
+        "images_per_second": BATCH / seconds,
+        "accuracy": [learned(make, lr, seed, f"{name}, seed {seed}") for seed in SEEDS],
+        "steps": STEPS,
+        "processor": machine["device"],
+        "date": machine["date"],
+    }
+
+
+def with_row(rows, row):
+    """The rows with this one in the place of its name's, or at the end."""
+    by_name = {other["name"]: other for other in rows}
+    return list((by_name | {row["name"]: row}).values())
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("names", nargs="*", default=list(BACKBONES), help="backbones to measure")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="the JSON file to add to")
+    options = parser.parse_args(arguments)
+    unknown = sorted(set(options.names) - set(BACKBONES))
+    if unknown:
+        parser.error(f"no backbone {', '.join(unknown)}; there are {', '.join(BACKBONES)}")
+    torch.set_num_threads(1)
+    for name in options.names:
+        row = measure(name)
+        rows = benchmarking.load(options.out)["rows"] if options.out.exists() else []
+        benchmarking.save(options.out, with_row(rows, row), benchmarking.machine("cpu"))
+        print(f"{name}: {max(row['accuracy']):.1%} at best, {row['flops']:,} operations")
+
+
+if __name__ == "__main__":
+    main()

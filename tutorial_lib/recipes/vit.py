@@ -1,0 +1,69 @@
+"""A small ViT on 20,000 pictures of clothes: the recipe of its checkpoint.
+
+Taught in chapter 05, after Dosovitskiy et al., An Image is Worth 16x16 Words (ICLR 2021,
+2010.11929). The chapter looks at what it has learned. Train again:
+
+    python -m tutorial_lib.recipes.vit --out FILE
+"""
+
+import argparse
+import datetime
+import platform
+from pathlib import Path
+
+import safetensors
+import torch
+from safetensors.torch import load_file, save_file
+
+from tutorial_lib.models.backbones.vit import ViT
+from tutorial_lib.recipes.data_size import BATCH, MODELS, accuracy, draw, loss_of, pictures
+from tutorial_lib.training import train
+
+SHIPPED = Path(__file__).parent / "checkpoints" / "vit.safetensors"
+
+make, LR = MODELS["ViT"]  # 28 × 28 pixels in 49 patches of 4 × 4; 4 layers of 4 heads, 64 features
+
+
+def load(path: Path = SHIPPED) -> tuple[ViT, dict[str, str]]:
+    """A trained model, and what is recorded of its training."""
+    model = make(classes=10)
+    model.load_state_dict(load_file(path))
+    with safetensors.safe_open(path, framework="pt") as file:
+        return model.eval(), file.metadata()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="vit", description=__doc__.partition("\n")[0])
+    parser.add_argument("--steps", type=int, default=2500)
+    parser.add_argument("--count", type=int, default=20_000, help="pictures to learn from")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=SHIPPED, help="the checkpoint to write")
+    options = parser.parse_args(arguments)
+
+    torch.manual_seed(options.seed)
+    torch.set_num_threads(1)  # the matrices are small: more threads wait for each other
+    model = make(classes=10)
+    warmup = options.steps // 10
+    settings = dict(steps=options.steps, lr=LR, warmup=warmup, seed=options.seed)
+    train(model, draw(*pictures("train", options.count)), loss_of, label="clothes", **settings)
+
+    measured = accuracy(model, *pictures("test"))
+    record = {
+        "recipe": "tutorial_lib.recipes.vit",
+        **settings,
+        "batch": BATCH,
+        "count": options.count,
+        "accuracy": f"{measured:.4f}",
+        "date": datetime.date.today().isoformat(),
+        "device": next(model.parameters()).device.type,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+    }
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    tensors = {name: x.cpu().contiguous() for name, x in model.state_dict().items()}
+    save_file(tensors, options.out, {name: str(value) for name, value in record.items()})
+    print(f"{options.out}: {measured:.1%} of unseen pictures told right")
+
+
+if __name__ == "__main__":
+    main()
