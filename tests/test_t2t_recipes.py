@@ -1,0 +1,78 @@
+"""The recipes of chapter 09: what their images hold, and that compared models are comparable."""
+
+import math
+
+import pytest
+import torch
+
+from tutorial_lib.recipes import announced_channel, crossing_bars, t2t_variants
+
+
+def draw(crossing, noise=0.0, count=200):
+    return crossing_bars.bars(count, crossing, torch.Generator().manual_seed(0), noise)
+
+
+def middle(images):
+    """The mean place of the light, as (row, column)  ->  (count, 2)."""
+    light = images[:, 0] / images[:, 0].sum(dim=(1, 2), keepdim=True)
+    pixels = torch.arange(float(crossing_bars.SIDE))
+    return torch.stack([light.sum(2) @ pixels, light.sum(1) @ pixels], dim=1)
+
+
+@pytest.mark.parametrize("crossing", [True, False])
+def test_bars_stand_where_they_should(crossing):
+    images, _ = draw(crossing)
+    assert images.shape == (200, 1, 28, 28) and 0 <= images.min() and images.max() <= 1
+    assert images.flatten(1).sum(1).min() > 2  # none has left the picture
+    from_border = (middle(images) + 0.5) % 7  # a border is at 0 and at 7
+    from_border = torch.minimum(from_border, 7 - from_border).min(dim=1).values
+    assert (from_border < 0.8).all() if crossing else (from_border > 2.7).all()
+
+
+def test_a_bar_points_in_its_direction():
+    images, direction = draw(False)
+    pixels = torch.arange(float(crossing_bars.SIDE))
+    for image, centre, which in zip(images[:, 0], middle(images), direction):
+        dy, dx = pixels[:, None] - centre[0], pixels - centre[1]
+        angle = math.atan2(2 * (image * dy * dx).sum(), (image * (dx**2 - dy**2)).sum()) / 2
+        away = (angle - which * math.pi / 4 + math.pi / 2) % math.pi - math.pi / 2
+        assert abs(away) < 0.2
+
+
+def test_noise_is_added_to_the_same_bars():
+    clean, noisy = draw(True)[0], draw(True, noise=0.1)[0]
+    assert (noisy - clean).std() == pytest.approx(0.1, rel=0.02)
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+def test_the_band_stands_above_the_stripes_that_count(channels):
+    images, direction = announced_channel.striped(50, channels, torch.Generator().manual_seed(0))
+    assert images.shape == (50, channels, 14, 14) and len(direction) == 50
+    assert ((images[:, :, 0, 0] == 2).sum(dim=1) == 1).all()
+    assert (images[:, :, 2:7] == 0).all()
+    chosen = images[:, :, 0, 0].argmax(dim=1)
+    for image, channel, which in zip(images[:, :, 7:], chosen, direction):
+        stripes = image[channel]
+        if which == 0:  # stripes that stand: all rows alike
+            torch.testing.assert_close(stripes, stripes[:1].expand_as(stripes))
+        if which == 2:
+            torch.testing.assert_close(stripes, stripes[:, :1].expand_as(stripes))
+
+
+def test_a_window_sees_the_band_or_the_stripes():
+    model = announced_channel.Reader("plain", 2)
+    images, _ = announced_channel.striped(1, 2, torch.Generator().manual_seed(0))
+    images.requires_grad_()
+    features = model.layers(images)  # (1, 16, 14, 14)
+    for row in range(14):
+        (gradient,) = torch.autograd.grad(features[0, :, row].sum(), images, retain_graph=True)
+        seen = gradient[0].abs().sum(dim=(0, 2)) > 0
+        assert not (seen[:2].any() and seen[7:].any())
+
+
+def test_variants_are_of_about_the_same_size():
+    for (family, variant), make in t2t_variants.MODELS.items():
+        model = make()
+        assert model(torch.randn(2, 1, 28, 28)).shape == (2, 10)
+        share = t2t_variants.body(model) / t2t_variants.body(t2t_variants.MODELS[family, "plain"]())
+        assert 0.5 < share < 0.75 if variant == "ghost" else 0.97 < share < 1.07, (family, variant)

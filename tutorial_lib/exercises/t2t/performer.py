@@ -1,0 +1,208 @@
+"""Attention in linear time: random features, and the order of the brackets."""
+
+import torch
+
+from tutorial_lib.checking import Exercise
+from tutorial_lib.layers import performer
+
+
+def positive_features(x, w):
+    """Positive random features: φ(q)·φ(k) is exp(q·k / √d) on average over w.
+
+    x (..., N, d) queries or keys; w (m, d) directions  ->  φ (..., N, m)
+
+        φ(x)_j = exp(w_j·x̂ − |x̂|² / 2) / √m  with  x̂ = x / d^¼
+    """
+    m, d = w.shape
+    x = x / d**0.25
+    squares = (x * x).sum(dim=-1, keepdim=True)  # (..., N, 1)
+    return torch.exp(x @ w.mT - squares / 2) / m**0.5
+
+
+def tokens_and_directions(rng):
+    for shape, m in [
+        ((1, 1), 1),
+        ((2, 2), 1),
+        ((1, 4), 2),
+        ((3, 4), 3),
+        ((2, 3, 4), 5),
+        ((4, 9), 4),
+    ]:
+        x = torch.from_numpy(rng.normal(size=shape)).requires_grad_()
+        yield dict(x=x, w=torch.from_numpy(rng.normal(size=(m, shape[-1]))))
+    x, w = torch.from_numpy(rng.normal(size=(2, 3))), torch.from_numpy(rng.normal(size=(4, 3)))
+    yield dict(x=x.float(), w=w.float())
+    yield dict(x=torch.zeros(1, 4, dtype=torch.float64), w=torch.ones(2, 4, dtype=torch.float64))
+
+
+positive_features = Exercise(
+    positive_features,
+    level=2,
+    minutes=15,
+    cases=tokens_and_directions,
+    hints=(
+        "Four steps: shrink x, its products with all directions, its own squared length, one "
+        "exponential.",
+        "`x @ w.mT` is (..., N, m). The squared length is one number a token, (..., N, 1), so that "
+        "it is subtracted from all m products.",
+        "`m, d = w.shape`, `x = x / d**0.25`, then "
+        "`torch.exp(x @ w.mT - (x * x).sum(-1, keepdim=True) / 2) / m**0.5`.",
+    ),
+)
+
+
+def _features(x, w, *, root=0.25, squares=1, norm=lambda m: m**0.5, bend=torch.exp):
+    m, d = w.shape
+    x = x / d**root
+    return bend(x @ w.mT - squares * (x * x).sum(dim=-1, keepdim=True) / 2) / norm(m)
+
+
+@positive_features.mistake(
+    """The term −|x̂|²/2 is missing. E[exp(w·(q + k))] is exp(|q + k|²/2), which holds q·k and also
+    |q|²/2 and |k|²/2: long queries and keys come out too large. What takes those two away?"""
+)
+def without_the_square(x, w):
+    return _features(x, w, squares=0)
+
+
+@positive_features.mistake(
+    """There is no 1/√m. The product of two features sums m terms where the mean is wanted, so the
+    estimate grows with m. (A softmax divides it away again, which is how this goes unseen.) What
+    share of 1/m does each of the two factors carry?"""
+)
+def sums_for_a_mean(x, w):
+    return _features(x, w, norm=lambda m: 1)
+
+
+@positive_features.mistake(
+    """You divide by m. A feature of the query meets one of the key, and their product should be
+    divided by m once: what does each of the two carry?"""
+)
+def divides_by_m_twice(x, w):
+    return _features(x, w, norm=lambda m: m)
+
+
+@positive_features.mistake(
+    """x is not shrunk: you estimate exp(q·k), and attention wants exp(q·k / √d). The maps come out
+    too sharp. Which power of d does each of q and k carry, if their product carries √d?"""
+)
+def not_scaled(x, w):
+    return _features(x, w, root=0)
+
+
+@positive_features.mistake(
+    """You divide x by √d. So does the key, and their product is divided by d: the maps come out too
+    even. Which power of d does each of the two carry?"""
+)
+def scaled_twice(x, w):
+    return _features(x, w, root=0.5)
+
+
+@positive_features.mistake(
+    """You subtract |x̂|², twice too much. Write out exp(|q + k|²/2): what stands before |q|²?"""
+)
+def forgets_the_half(x, w):
+    return _features(x, w, squares=2)
+
+
+@positive_features.mistake(
+    """You subtract the length where its square is due (the official code's comment says so too, and
+    its code does not). Put q = k = (2, 0) into E[exp(w·q)] = exp(|q|²/2) to see which it is."""
+)
+def length_for_its_square(x, w):
+    m, d = w.shape
+    x = x / d**0.25
+    return torch.exp(x @ w.mT - (x * x).sum(dim=-1, keepdim=True).sqrt() / 2) / m**0.5
+
+
+@positive_features.mistake(
+    """A ReLU in place of the exponential. Its features are positive and there are transformers that
+    use them, but they estimate another kernel. Which function makes the mean exp(q·k / √d)?"""
+)
+def relu_features(x, w):
+    return _features(x, w, bend=torch.relu)
+
+
+linear_attention = Exercise(
+    performer.linear_attention,
+    level=2,
+    minutes=15,
+    cases=lambda rng: (
+        {
+            **{
+                name: torch.from_numpy(rng.random(size=(*batch, length, m)))
+                for name, length in [("phi_q", n), ("phi_k", M)]
+            },
+            "v": torch.from_numpy(rng.normal(size=(*batch, M, d))).requires_grad_(),
+        }
+        for batch, n, M, m, d in [
+            ((), 1, 1, 1, 1),
+            ((), 1, 2, 1, 1),
+            ((), 2, 3, 2, 1),
+            ((), 3, 2, 4, 2),
+            ((), 3, 3, 3, 3),
+            ((2,), 2, 4, 3, 2),
+            ((2, 2), 3, 1, 2, 3),
+        ]
+    ),
+    hints=(
+        "The weight of key j for query i is φ(q_i)·φ(k_j), divided by the sum of these over j. "
+        "Pull φ(q_i) out of both sums: what is left does not depend on i.",
+        "Numerator: φ(q_i) times Σ_j φ(k_j) v_jᵀ, a matrix (m, d_v) for all queries. Denominator: "
+        "φ(q_i) times Σ_j φ(k_j), a vector of m numbers.",
+        "`phi_q @ (phi_k.mT @ v)` divided by `phi_q @ phi_k.sum(dim=-2).unsqueeze(-1)`.",
+    ),
+)
+
+
+@linear_attention.mistake(
+    """The division is missing: the weights of a query do not sum to one, and the output grows with
+    the number of keys. By what does the softmax divide?"""
+)
+def never_divides(phi_q, phi_k, v):
+    return phi_q @ (phi_k.mT @ v)
+
+
+@linear_attention.mistake(
+    """You divide by the sum over the queries: each key then hands out one unit of itself. It is the
+    weights of a *query* that sum to one. Which of the two feature tensors is summed, and along
+    which axis?"""
+)
+def normalises_over_queries(phi_q, phi_k, v):
+    weights = phi_q @ phi_k.mT
+    return weights / weights.sum(dim=-2, keepdim=True) @ v
+
+
+@linear_attention.mistake(
+    """You take a softmax of the features' products. They are estimates of the exponentials already;
+    taking the exponential once more makes another attention, and needs the N × M matrix."""
+)
+def softmax_on_top(phi_q, phi_k, v):
+    return (phi_q @ phi_k.mT).softmax(dim=-1) @ v
+
+
+@linear_attention.mistake(
+    """You divide by the number of keys. That is their mean when all weights are equal; what is the
+    sum of this query's weights?"""
+)
+def divides_by_the_keys(phi_q, phi_k, v):
+    return phi_q @ (phi_k.mT @ v) / phi_k.shape[-2]
+
+
+@linear_attention.mistake(
+    """You normalise query features and key features each for themselves, so that each sums to one
+    over the m features. The sum of a query's weights over the keys is then still not one. Which
+    sum should it be?"""
+)
+def normalises_features(phi_q, phi_k, v):
+    phi_q, phi_k = (phi / phi.sum(dim=-1, keepdim=True) for phi in (phi_q, phi_k))
+    return phi_q @ (phi_k.mT @ v)
+
+
+@linear_attention.mistake(
+    """One denominator for all queries: you sum over everything. Each query has weights of its own,
+    and they are to sum to one for each of them."""
+)
+def one_sum_for_all(phi_q, phi_k, v):
+    total = (phi_q @ phi_k.mT).sum(dim=(-2, -1), keepdim=True)
+    return phi_q @ (phi_k.mT @ v) / total

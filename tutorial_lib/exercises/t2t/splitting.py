@@ -1,0 +1,298 @@
+"""Overlapping windows: how many, which pixels, and the way back."""
+
+import numpy as np
+
+from tutorial_lib.checking import Exercise
+from tutorial_lib.from_scratch import soft_split as np_soft_split
+
+SPLITS = [(1, 1, 1, 1, 0), (2, 2, 2, 2, 0), (3, 4, 2, 1, 0), (4, 6, 3, 2, 1), (5, 5, 3, 1, 1)]
+SPLITS += [(6, 7, 4, 3, 2), (1, 5, 3, 2, 1), (3, 8, 2, 3, 0)]  # height, width, k, s, p
+
+
+def image_sizes(rng):
+    names = ("height", "width", "k", "s", "p")
+    for sizes in [*SPLITS, (224, 224, 7, 4, 2), (56, 56, 3, 2, 1), (2, 9, 5, 1, 1)]:
+        yield dict(zip(names, sizes))
+
+
+token_count = Exercise(
+    np_soft_split.token_count,
+    level=1,
+    minutes=10,
+    cases=image_sizes,
+    hints=(
+        "In one dimension: the first window begins at −p, and its last pixel must not lie beyond "
+        "the padding at the other end. How far may its beginning move?",
+        "It may move height + 2p − k pixels, in steps of s. How many steps are whole, and how many "
+        "windows do that many steps make?",
+        "`(height + 2 * p - k) // s + 1` rows, and the same with the width. Before it, "
+        "`raise ValueError(...)` if the smaller side + 2p is less than k.",
+    ),
+)
+
+
+def _count(height, width, rows_of):
+    if min(rows_of(height), rows_of(width)) < 1:
+        raise ValueError
+    return rows_of(height), rows_of(width)
+
+
+@token_count.mistake(
+    """One window too few each way: you count the steps and not the windows. With no step at all,
+    how many windows are there?"""
+)
+def counts_steps(height, width, k, s, p):
+    if min(height, width) + 2 * p < k:
+        raise ValueError
+    return (height + 2 * p - k) // s, (width + 2 * p - k) // s
+
+
+@token_count.mistake(
+    """The padding is counted once. There are p pixels of zeros on each side of the image: how many
+    at both ends together?"""
+)
+def pads_one_side(height, width, k, s, p):
+    return _count(height, width, lambda side: (side + p - k) // s + 1)
+
+
+@token_count.mistake(
+    """You step by k − s. In the paper s is the overlap, and then that is the step; here s is the
+    step itself. Read the docstring's line about s again: what would s = k mean?"""
+)
+def takes_s_for_the_overlap(height, width, k, s, p):
+    return _count(height, width, lambda side: (side + 2 * p - k) // (k - s) + 1)
+
+
+@token_count.mistake(
+    """You forget the padding: the windows at the border are missing. A window may hang over the
+    image by p pixels. How large is the padded image?"""
+)
+def forgets_the_padding(height, width, k, s, p):
+    return _count(height, width, lambda side: (side - k) // s + 1)
+
+
+@token_count.mistake(
+    """You round up. Your last window then hangs over the padding, where there is no pixel. What
+    should happen to the pixels that are left over?"""
+)
+def rounds_up(height, width, k, s, p):
+    return _count(height, width, lambda side: -((k - side - 2 * p) // s) + 1)
+
+
+@token_count.mistake(
+    """You divide the image by the stride. That is right for a hard split, where a window begins
+    with every stride. Which beginnings leave too little room for a whole window?"""
+)
+def divides_by_the_stride(height, width, k, s, p):
+    if min(height, width) + 2 * p < k:
+        raise ValueError
+    return (height + 2 * p) // s, (width + 2 * p) // s
+
+
+@token_count.mistake(
+    """A window larger than the padded image gives no error but a number, here zero or less. Such a
+    split fails much later, with an empty tensor. What should the function say, and when?"""
+)
+def lets_an_image_be_too_small(height, width, k, s, p):
+    return (height + 2 * p - k) // s + 1, (width + 2 * p - k) // s + 1
+
+
+@token_count.mistake(
+    """Rows and columns are swapped. Rows lie one below the other: does their number follow from
+    the height or from the width?"""
+)
+def columns_first(height, width, k, s, p):
+    return np_soft_split.token_count(width, height, k, s, p)
+
+
+def images_to_split(rng):
+    for (height, width, k, s, p), (batch, channels) in zip(
+        SPLITS, [(1, 1), (1, 1), (1, 2), (1, 1), (2, 1), (1, 2), (2, 3), (1, 1)]
+    ):
+        images = rng.normal(size=(batch, height, width, channels))
+        yield dict(images=images, k=k, s=s, p=p)
+    single = rng.normal(size=(2, 4, 3, 2)).astype(np.float32)
+    yield dict(images=single, k=3, s=2, p=1)
+
+
+soft_split = Exercise(
+    np_soft_split.soft_split,
+    level=3,
+    minutes=25,
+    cases=images_to_split,
+    hints=(
+        "Two loops are enough, of k steps each: not over the windows but over the pixels inside a "
+        "window. What do the pixels (0, 0) of all windows look like in the padded image?",
+        "They are every s-th pixel: `padded[:, y : y + s * rows : s, x : x + s * columns : s]` is "
+        "pixel (y, x) of all windows, of shape (B, rows, columns, C).",
+        "Make `windows = np.empty((B, rows, columns, k, k, C), images.dtype)`, fill "
+        "`windows[:, :, :, y, x]` in the loops and reshape to (B, rows * columns, k * k * C).",
+    ),
+)
+
+
+def _windows(images, k, s, p):
+    """(B, n, k, k, C), the right answer before its last reshape."""
+    B, H, W, C = images.shape
+    return np_soft_split.soft_split(images, k, s, p).reshape(B, -1, k, k, C)
+
+
+def _tokens(windows):
+    return windows.reshape(*windows.shape[:2], -1)
+
+
+@soft_split.mistake(
+    """Your features go channel by channel, as those of PyTorch's unfold do. Here all channels of a
+    pixel stand together. Which axis of a window should vary fastest?"""
+)
+def channel_major(images, k, s, p):
+    return _tokens(np.moveaxis(_windows(images, k, s, p), -1, 2))
+
+
+@soft_split.mistake(
+    """Each window is transposed: its features go down the columns. Which of your two loops is over
+    the rows of a window, and which axis of the result does it fill?"""
+)
+def transposes_windows(images, k, s, p):
+    return _tokens(_windows(images, k, s, p).swapaxes(2, 3))
+
+
+@soft_split.mistake(
+    """The windows are right, their order is not: you number them column by column. Should token 1
+    lie to the right of token 0, or below it?"""
+)
+def windows_by_columns(images, k, s, p):
+    rows, columns = np_soft_split.token_count(*images.shape[1:3], k, s, p)
+    windows = _windows(images, k, s, p).reshape(len(images), rows, columns, -1)
+    return windows.swapaxes(1, 2).reshape(len(images), rows * columns, -1)
+
+
+@soft_split.mistake(
+    """You pad by repeating the border. The task wants zeros there, as unfold gives them: look at
+    what the first feature of token 0 should be."""
+)
+def repeats_the_border(images, k, s, p):
+    padded = np.pad(images, ((0, 0), (p, p), (p, p), (0, 0)), mode="edge")
+    return np_soft_split.soft_split(padded, k, s, 0)
+
+
+@soft_split.mistake(
+    """The windows do not overlap: you step by k, which is ViT's hard split. What does s say, and
+    how many pixels do two neighbours share when s < k?"""
+)
+def hard_split(images, k, s, p):
+    return np_soft_split.soft_split(images, k, k, p)
+
+
+@soft_split.mistake(
+    """The images go in as float32 and the tokens come out as float64: `np.zeros` and `np.empty`
+    make float64 unless they are told otherwise. What should they be told?"""
+)
+def loses_the_dtype(images, k, s, p):
+    return np_soft_split.soft_split(images.astype(np.float64), k, s, p)
+
+
+def gradients_to_fold(rng):
+    for case in images_to_split(rng):
+        images, *split = case.values()
+        T = np_soft_split.soft_split(images, *split)
+        dT = rng.normal(size=T.shape).astype(images.dtype)
+        yield dict(dT=dT, shape=images.shape, **dict(zip("ksp", split)))
+    yield dict(dT=np.ones((1, 4, 4)), shape=(1, 3, 3, 1), k=2, s=1, p=0)
+
+
+soft_split_backward = Exercise(
+    np_soft_split.soft_split_backward,
+    level=4,
+    minutes=30,
+    cases=gradients_to_fold,
+    hints=(
+        "A pixel that went into three windows moves the loss along three ways. How do the "
+        "gradients of several ways to one number combine?",
+        "The forward read `padded[slices]` into `windows[:, :, :, y, x]`. Write the same loops "
+        "with the arrow turned round: start from zeros, and add.",
+        "Reshape dT to (B, rows, columns, k, k, C); in the loops `padded[:, y : y + s * rows : s, "
+        "x : x + s * columns : s] += dwindows[:, :, :, y, x]`; cut p pixels off each side.",
+    ),
+)
+
+
+def _covering(shape, k, s, p):
+    """How many windows cover each pixel."""
+    T = np_soft_split.soft_split(np.ones(shape), k, s, p)
+    return np_soft_split.soft_split_backward(np.ones_like(T), shape, k, s, p)
+
+
+def _padded_sum(dT, shape, k, s, p):
+    """The gradient of the padded image."""
+    B, H, W, C = shape
+    return np_soft_split.soft_split_backward(dT, (B, H + 2 * p, W + 2 * p, C), k, s, 0)
+
+
+@soft_split_backward.mistake(
+    """You average where windows overlap. That puts an *image* back together; a gradient is the sum
+    over all ways from a pixel to the loss. Test yourself with the last case: what is ∂L/∂I for the
+    middle pixel if L is the sum of all tokens, and the pixel is in four of them?"""
+)
+def averages_overlaps(dT, shape, k, s, p):
+    summed = np_soft_split.soft_split_backward(dT, shape, k, s, p)
+    return summed / np.maximum(_covering(shape, k, s, p), 1).astype(dT.dtype)
+
+
+@soft_split_backward.mistake(
+    """You assign where the task is to add: each window overwrites what its neighbours left, and
+    the last one wins. Which windows had a copy of the pixel?"""
+)
+def last_window_wins(dT, shape, k, s, p):
+    B, H, W, C = shape
+    rows, columns = np_soft_split.token_count(H, W, k, s, p)
+    dwindows = dT.reshape(B, rows, columns, k, k, C)
+    padded = np.zeros((B, H + 2 * p, W + 2 * p, C), dT.dtype)
+    for y in range(k):
+        for x in range(k):
+            padded[:, y : y + s * rows : s, x : x + s * columns : s] = dwindows[:, :, :, y, x]
+    return padded[:, p : p + H, p : p + W]
+
+
+@soft_split_backward.mistake(
+    """The gradient of the zeros around the image is still there: the result is larger than the
+    image by 2p. Nothing learns from a padding; where does the image begin inside it?"""
+)
+def keeps_the_padding(dT, shape, k, s, p):
+    return _padded_sum(dT, shape, k, s, p)
+
+
+@soft_split_backward.mistake(
+    """You cut the padding off at one end only, so the gradient lies p pixels too far down and to
+    the right. Pixel (0, 0) of the image is pixel (p, p) of the padded one."""
+)
+def crops_from_the_corner(dT, shape, k, s, p):
+    return _padded_sum(dT, shape, k, s, p)[:, : shape[1], : shape[2]]
+
+
+@soft_split_backward.mistake(
+    """Rows and columns of each window are swapped. The forward put the row of a window before its
+    column; in which order does your reshape take them apart?"""
+)
+def swaps_axes_of_windows(dT, shape, k, s, p):
+    windows = dT.reshape(*dT.shape[:2], k, k, -1).swapaxes(2, 3)
+    return np_soft_split.soft_split_backward(_tokens(windows), shape, k, s, p)
+
+
+@soft_split_backward.mistake(
+    """You take the features apart channel by channel, as PyTorch's fold does. In which order did
+    `soft_split` write them?"""
+)
+def reads_channel_major(dT, shape, k, s, p):
+    windows = np.moveaxis(dT.reshape(*dT.shape[:2], -1, k, k), 2, -1)
+    return np_soft_split.soft_split_backward(_tokens(windows), shape, k, s, p)
+
+
+@soft_split_backward.mistake(
+    """You keep one pixel of each window, its first, and drop the gradients of the others. Every
+    feature of a token is a copy of some pixel: how many loops does that take?"""
+)
+def only_the_first_pixel(dT, shape, k, s, p):
+    windows = dT.reshape(*dT.shape[:2], k, k, -1).copy()
+    windows[:, :, 1:], windows[:, :, :, 1:] = 0, 0
+    return np_soft_split.soft_split_backward(_tokens(windows), shape, k, s, p)

@@ -1,0 +1,246 @@
+"""From tokens to an image and to fewer tokens again: a bug to find, and the whole module."""
+
+import torch
+import torch.nn.functional as F
+
+from tutorial_lib.checking import Exercise
+from tutorial_lib.from_scratch.soft_split import token_count
+
+
+def restructure(tokens, rows, columns):
+    """Put tokens back on their grid, their features as channels.
+
+    tokens (B, rows · columns, C) tensor, numbered row by row  ->  image (B, C, rows, columns)
+
+    This version trains and all its shapes are right, but T2T-ViT loses a few points of accuracy
+    with it. Find the one wrong line.
+    """
+    B, _, C = tokens.shape
+    image = tokens.mT
+    return image.reshape(B, C, rows, columns)
+
+
+def buggy_restructure(tokens, rows, columns):
+    """Put tokens back on their grid, their features as channels.
+
+    tokens (B, rows · columns, C) tensor, numbered row by row  ->  image (B, C, rows, columns)
+
+    This version trains and all its shapes are right, but T2T-ViT loses a few points of accuracy
+    with it. Find the one wrong line.
+    """
+    B, _, C = tokens.shape
+    image = tokens
+    return image.reshape(B, C, rows, columns)
+
+
+def tokens_on_grids(rng):
+    for batch, rows, columns, features in [
+        (1, 1, 1, 2),
+        (1, 2, 2, 2),
+        (1, 2, 3, 2),
+        (1, 1, 3, 2),
+        (2, 3, 2, 4),
+        (2, 4, 4, 1),
+    ]:
+        tokens = torch.from_numpy(rng.normal(size=(batch, rows * columns, features)))
+        yield dict(tokens=tokens.requires_grad_(), rows=rows, columns=columns)
+    yield dict(tokens=torch.arange(12.0).reshape(1, 6, 2), rows=3, columns=2)
+
+
+restructure = Exercise(
+    restructure,
+    start=buggy_restructure,
+    level=2,
+    minutes=10,
+    cases=tokens_on_grids,
+    hints=(
+        "Number the entries of a small tensor, such as `torch.arange(12.0).reshape(1, 6, 2)`, and "
+        "look at channel 0 of the image. Is it feature 0 of every token?",
+        "A reshape never moves a number. In memory the features of a token are neighbours; in an "
+        "image (C, rows, columns) the pixels of a channel are.",
+        "Bring the features in front of the tokens before the reshape: which two axes change "
+        "places?",
+    ),
+)
+
+
+@restructure.mistake(
+    """Now rows and columns have changed places: token 1 lies below token 0 and not beside it. On a
+    square grid the image is mirrored along its diagonal. Which of the two new axes varies faster
+    when tokens are numbered row by row?"""
+)
+def mirrored(tokens, rows, columns):
+    return tokens.mT.reshape(*tokens.mT.shape[:2], columns, rows).mT
+
+
+@restructure.mistake(
+    """The image is right with its channels last, (B, rows, columns, C), as in our NumPy. PyTorch's
+    unfold and convolutions read the channels from axis 1. What is missing?"""
+)
+def channels_last(tokens, rows, columns):
+    return tokens.reshape(len(tokens), rows, columns, -1)
+
+
+@restructure.mistake(
+    """The numbers are in place and the last two axes are not: (B, C, columns, rows). Your `permute`
+    turns all of (rows, columns, C) round. Which of the three has to move?"""
+)
+def permutes_too_much(tokens, rows, columns):
+    return tokens.unflatten(1, (rows, columns)).permute(0, 3, 2, 1)
+
+
+@restructure.mistake(
+    """The tokens run backwards: the last one has become pixel (0, 0). Where did you turn their
+    order round?"""
+)
+def backwards(tokens, rows, columns):
+    return tokens.flip(1).mT.reshape(len(tokens), -1, rows, columns)
+
+
+@restructure.mistake(
+    """You reshape to (B, rows, C, columns) and then swap the first two: still nothing has moved a
+    token's features apart. Where in memory are feature 0 of token 0 and feature 0 of token 1?"""
+)
+def swaps_after_reshape(tokens, rows, columns):
+    return tokens.reshape(len(tokens), rows, -1, columns).transpose(1, 2)
+
+
+def tokens_to_token(images, splits, weights, project):
+    """The Tokens-to-Token module: images to tokens, in steps.
+
+    images  (B, C, H, W) tensor
+    splits  list of (k, s, p): window, stride and padding of each soft split
+    weights list of matrices, one for each split but the last
+    project (k · k · channels, D), k of the last split
+    ->  (B, n, D), as many tokens as the last split makes windows
+
+    Cut; pass each token through the token layer; put the tokens back on their grid as an image
+    whose channels are their features; cut again. After the last cut there is no token layer, but
+    the projection to the width of the transformer. The token layer is tanh(T W) here, one W a
+    step; in the real module it is a transformer layer with one head.
+
+    `F.unfold(images, k, padding=p, stride=s)` gives (B, C · k · k, n), windows row by row.
+    `token_count(height, width, k, s, p)` gives the rows and columns of the grid.
+    """
+    for (k, s, p), W in zip(splits, weights):
+        tokens = F.unfold(images, k, padding=p, stride=s).mT  # (B, n, C · k · k)
+        tokens = torch.tanh(tokens @ W)
+        rows, columns = token_count(*images.shape[2:], k, s, p)
+        images = tokens.mT.reshape(len(images), -1, rows, columns)
+    k, s, p = splits[-1]
+    return F.unfold(images, k, padding=p, stride=s).mT @ project
+
+
+def images_and_weights(rng):
+    for batch, channels, height, width, splits, features in [
+        (1, 1, 2, 2, [(1, 1, 0)], []),
+        (1, 1, 4, 4, [(2, 2, 0), (2, 1, 0)], [1]),
+        (1, 1, 4, 6, [(3, 2, 1), (3, 1, 1)], [2]),
+        (2, 1, 8, 8, [(3, 2, 1), (3, 2, 1), (3, 1, 1)], [2, 2]),
+        (2, 3, 7, 9, [(3, 2, 1), (3, 2, 1), (2, 1, 0)], [3, 2]),
+        (1, 1, 5, 1, [(1, 2, 0), (1, 1, 1)], [2]),
+    ]:
+        images = torch.from_numpy(rng.normal(size=(batch, channels, height, width)))
+        weights, depth = [], channels
+        for (k, _, _), width_after in zip(splits, features):
+            weights.append(torch.from_numpy(rng.normal(size=(k * k * depth, width_after))))
+            depth = width_after
+        project = torch.from_numpy(rng.normal(size=(splits[-1][0] ** 2 * depth, 2)))
+        yield dict(images=images, splits=splits, weights=weights, project=project)
+
+
+tokens_to_token = Exercise(
+    tokens_to_token,
+    level=3,
+    minutes=25,
+    cases=images_and_weights,
+    hints=(
+        "One round takes an image and gives an image with fewer pixels and other channels. Write "
+        "the round; then loop over all splits but the last.",
+        "A round is four lines: unfold and `.mT`; tanh of the product with W; the grid of this "
+        "split from the image's height and width; the tokens back on it, features first.",
+        "`zip(splits, weights)` ends with the shorter list. In the loop, the last line is "
+        "`images = tokens.mT.reshape(len(images), -1, rows, columns)`; after it, unfold "
+        "with `splits[-1]`, `.mT`, and `@ project`.",
+    ),
+)
+
+
+def _module(images, splits, weights, project, *, grid=token_count, image=None, bend=torch.tanh):
+    """`tokens_to_token` with one of its steps changed."""
+    image = image or (lambda tokens, rows, columns: tokens.mT.unflatten(-1, (rows, columns)))
+    for (k, s, p), W in zip(splits, weights):
+        tokens = bend(F.unfold(images, k, padding=p, stride=s).mT @ W)
+        images = image(tokens, *grid(*images.shape[2:], k, s, p))
+    k, s, p = splits[-1]
+    return F.unfold(images, k, padding=p, stride=s).mT @ project
+
+
+@tokens_to_token.mistake(
+    """You reshape (B, n, C) to (B, C, rows, columns) in one go. The shape is right, and every
+    channel is a mixture of features of a few tokens, so neighbours in the image are no neighbours
+    any more. What did you find in `restructure`?"""
+)
+def reshapes_in_one_go(images, splits, weights, project):
+    def image(tokens, rows, columns):
+        return tokens.reshape(len(tokens), -1, rows, columns)
+
+    return _module(images, splits, weights, project, image=image)
+
+
+@tokens_to_token.mistake(
+    """Your grid has rows and columns swapped. With square images and windows nobody notices: the
+    picture is only mirrored. What comes first, the height or the width?"""
+)
+def swaps_the_grid(images, splits, weights, project):
+    def grid(*sizes):
+        return token_count(*sizes)[::-1]
+
+    return _module(images, splits, weights, project, grid=grid)
+
+
+@tokens_to_token.mistake(
+    """The tokens pass no token layer that bends: products of matrices alone can be replaced by one
+    matrix. Which function does the task put around T W?"""
+)
+def without_a_bend(images, splits, weights, project):
+    return _module(images, splits, weights, project, bend=lambda tokens: tokens)
+
+
+@tokens_to_token.mistake(
+    """Your windows do not overlap: the stride is k. That is a hard split in several steps; the
+    point of T2T is that a pixel near a border is seen from both sides."""
+)
+def never_overlaps(images, splits, weights, project):
+    return tokens_to_token.reference(images, [(k, k, p) for k, s, p in splits], weights, project)
+
+
+@tokens_to_token.mistake(
+    """There is a token layer after the last cut too: you bend what leaves. The projection is the
+    last step, and it is linear, as the patch embedding of ViT is."""
+)
+def bends_the_projection(images, splits, weights, project):
+    return torch.tanh(tokens_to_token.reference(images, splits, weights, project))
+
+
+@tokens_to_token.mistake(
+    """The last cut is missing: you project the tokens of the round before. How many windows does
+    the last entry of `splits` ask for, and what is the size of `project`?"""
+)
+def skips_the_last_cut(images, splits, weights, project):
+    tokens = images.flatten(2).mT
+    for (k, s, p), W in zip(splits, weights):
+        tokens = torch.tanh(F.unfold(images, k, padding=p, stride=s).mT @ W)
+        images = tokens.mT.unflatten(-1, token_count(*images.shape[2:], k, s, p))
+    return tokens @ project
+
+
+@tokens_to_token.mistake(
+    """You cut the picture you were given again and again: the tokens of one round never become the
+    image of the next. Which name should hold the result of the restructurization?"""
+)
+def cuts_the_first_image_again(images, splits, weights, project):
+    for (k, s, p), W in zip(splits, weights):
+        torch.tanh(F.unfold(images, k, padding=p, stride=s).mT @ W)
+    k, s, p = splits[-1]
+    return F.unfold(images, k, padding=p, stride=s).mT @ project
