@@ -1,0 +1,37 @@
+"""Logits and labels that the exercises of this chapter are tried on."""
+
+import numpy as np
+
+SIZES = [(1, 1), (1, 2), (2, 1), (2, 2), (2, 3), (3, 2), (5, 4)]  # pictures N, classes K
+
+
+def labels(rng, n, k):
+    """(n, k), each row a distribution: one-hot for the even pictures, mixed for the others."""
+    y, other = np.eye(k)[rng.integers(k, size=(2, n))]
+    share = np.where(np.arange(n)[:, None] % 2, 0.7, 1.0)
+    return share * y + (1 - share) * other
+
+
+def logits_of_student_and_teacher(rng):
+    for (n, k), tau in zip(SIZES, (2.0, 3.0, 3.0, 1.0, 2.0, 0.5, 3.0)):
+        yield dict(Z_s=rng.normal(size=(n, k)), Z_t=2 * rng.normal(size=(n, k)), tau=tau)
+    # The teacher is sure, and the student is as sure of something else.
+    yield dict(
+        Z_s=np.array([[0.0, 800, -800], [1, 0, 0]]),
+        Z_t=np.array([[900.0, 0, -900], [0, 0, 1]]),
+        tau=2.0,
+    )
+    Z_s, Z_t = rng.normal(size=(2, 3, 4)).astype(np.float32)
+    yield dict(Z_s=Z_s, Z_t=Z_t, tau=4.0)
+
+
+def two_heads_and_a_teacher(rng):
+    for n, k in SIZES:
+        yield _heads(rng, n, k)
+    yield {name: a * 700 if name[0] == "Z" else a for name, a in _heads(rng, 3, 4).items()}
+    yield {name: a.astype(np.float32) for name, a in _heads(rng, 4, 3).items()}
+
+
+def _heads(rng, n, k):
+    Z_cls, Z_dist, Z_t = rng.normal(size=(3, n, k))
+    return dict(Z_cls=Z_cls, Z_dist=Z_dist, y=labels(rng, n, k), Z_t=Z_t)

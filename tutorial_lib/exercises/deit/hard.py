@@ -1,0 +1,102 @@
+"""Hard distillation: the teacher's decision as a second label, for a second head."""
+
+import numpy as np
+
+from tutorial_lib.checking import Exercise
+from tutorial_lib.exercises.deit.cases import two_heads_and_a_teacher
+from tutorial_lib.from_scratch import distillation as np_distillation
+from tutorial_lib.from_scratch.attention import softmax
+from tutorial_lib.from_scratch.distillation import cross_entropy
+
+hard_distillation = Exercise(
+    np_distillation.hard_distillation,
+    level=2,
+    minutes=10,
+    cases=two_heads_and_a_teacher,
+    hints=(
+        "Two cross-entropies of two heads. Which head is asked about which label?",
+        "The teacher's decision has the shape of y: rows of an identity matrix, picked by the "
+        "largest logit of each picture.",
+        "`y_t = np.eye(K)[Z_t.argmax(axis=-1)]`; then `-(y * log_softmax(Z_cls)).sum(axis=-1)` and "
+        "the same with y_t and Z_dist; half the mean of their sum.",
+    ),
+)
+
+
+def _decision(Z_t):
+    return np.eye(Z_t.shape[-1])[Z_t.argmax(axis=-1)]
+
+
+@hard_distillation.mistake(
+    """The second head learns from the teacher's probabilities. That is soft distillation at
+    temperature 1. What is a *decision*?"""
+)
+def teacher_stays_soft(Z_cls, Z_dist, y, Z_t):
+    return (cross_entropy(Z_cls, y) + cross_entropy(Z_dist, softmax(Z_t))) / 2
+
+
+@hard_distillation.mistake(
+    """The heads are exchanged: the class token answers to the teacher and the distillation token to
+    the label. Training would not notice, until you load published weights."""
+)
+def heads_exchanged(Z_cls, Z_dist, y, Z_t):
+    return (cross_entropy(Z_dist, y) + cross_entropy(Z_cls, _decision(Z_t))) / 2
+
+
+@hard_distillation.mistake(
+    """Both cross-entropies read the class token's head. The other head gets no gradient and stays
+    as it was born. (This is the paper's hard distillation *without* a token.)"""
+)
+def one_head_for_both(Z_cls, Z_dist, y, Z_t):
+    return (cross_entropy(Z_cls, y) + cross_entropy(Z_cls, _decision(Z_t))) / 2
+
+
+@hard_distillation.mistake(
+    """The two halves are missing: your loss is the sum of both cross-entropies. With an adaptive
+    optimizer you may not notice; beside weight decay or other losses you would."""
+)
+def without_the_halves(Z_cls, Z_dist, y, Z_t):
+    return cross_entropy(Z_cls, y) + cross_entropy(Z_dist, _decision(Z_t))
+
+
+@hard_distillation.mistake(
+    """Both heads learn from the label; the teacher is never asked. Two tokens with the same task
+    end as copies of each other."""
+)
+def teacher_never_asked(Z_cls, Z_dist, y, Z_t):
+    return (cross_entropy(Z_cls, y) + cross_entropy(Z_dist, y)) / 2
+
+
+@hard_distillation.mistake(
+    """Both heads learn from the teacher, and the true label is never used. The student inherits
+    every mistake of the teacher."""
+)
+def label_never_used(Z_cls, Z_dist, y, Z_t):
+    y_t = _decision(Z_t)
+    return (cross_entropy(Z_cls, y_t) + cross_entropy(Z_dist, y_t)) / 2
+
+
+@hard_distillation.mistake(
+    """Your argmax runs over the pictures: for each class the picture that looks most like it. Each
+    picture needs a decision among its classes: along which axis?"""
+)
+def decision_over_pictures(Z_cls, Z_dist, y, Z_t):
+    largest = (Z_t == Z_t.max(axis=0)).astype(float)
+    return (cross_entropy(Z_cls, y) + cross_entropy(Z_dist, largest)) / 2
+
+
+@hard_distillation.mistake(
+    """A mixed label is cut down to its largest class. Rows of y are distributions: mixup and CutMix
+    make labels of two classes, and both count."""
+)
+def mixed_label_cut_down(Z_cls, Z_dist, y, Z_t):
+    return (cross_entropy(Z_cls, _decision(y)) + cross_entropy(Z_dist, _decision(Z_t))) / 2
+
+
+@hard_distillation.mistake(
+    """You average over the classes too. Cross-entropy is a sum over classes, of which one-hot
+    labels keep one term. What is the mean over?"""
+)
+def averaged_over_classes(Z_cls, Z_dist, y, Z_t):
+    loss = (cross_entropy(Z_cls, y) + cross_entropy(Z_dist, _decision(Z_t))) / 2
+    return loss / Z_cls.shape[-1]

@@ -1,0 +1,195 @@
+"""Two tokens: how their heads answer together, and how alike they are."""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from tutorial_lib.checking import Exercise
+from tutorial_lib.from_scratch import distillation as np_distillation
+from tutorial_lib.from_scratch.attention import softmax
+from tutorial_lib.models.backbones import deit
+
+
+def logits_of_two_heads(rng):
+    for n, k in [(1, 1), (1, 2), (2, 2), (2, 3), (5, 4), (6, 10)]:
+        Z_cls, Z_dist = 3 * rng.normal(size=(2, n, k))
+        yield dict(Z_cls=Z_cls, Z_dist=Z_dist)
+    # One head is sure of class 0, the other excludes it and cannot tell 1 from 2.
+    yield dict(Z_cls=np.array([[3.0, 0, -1]]), Z_dist=np.array([[-9.0, 0, 0.1]]))
+    yield dict(Z_cls=np.array([[900.0, 0, -900]]), Z_dist=np.array([[0.0, 1, 2]]))
+    Z_cls, Z_dist = rng.normal(size=(2, 3, 4)).astype(np.float32)
+    yield dict(Z_cls=Z_cls, Z_dist=Z_dist)
+
+
+predict_with_two_heads = Exercise(
+    np_distillation.predict_with_two_heads,
+    level=1,
+    minutes=5,
+    cases=logits_of_two_heads,
+    hints=(
+        "The same two operations, a mean and a softmax, in one order and in the other.",
+        "`softmax(Z)` turns each row into probabilities. Class and picture: over which axis is the "
+        "largest sought?",
+        "`(softmax(Z_cls) + softmax(Z_dist)) / 2`, `softmax((Z_cls + Z_dist) / 2)`, and `!=` "
+        "between their argmax over the last axis.",
+    ),
+)
+
+
+def _answers(by_probabilities, by_logits):
+    differ = (by_probabilities.argmax(axis=-1) != by_logits.argmax(axis=-1)).mean()
+    return {"by_probabilities": by_probabilities, "by_logits": by_logits, "differ": float(differ)}
+
+
+@predict_with_two_heads.mistake(
+    """The two rules are exchanged. Adding what comes out of two softmaxes is the paper's; averaging
+    logits is the code's."""
+)
+def rules_exchanged(Z_cls, Z_dist):
+    found = np_distillation.predict_with_two_heads(Z_cls, Z_dist)
+    return _answers(found["by_logits"], found["by_probabilities"])
+
+
+@predict_with_two_heads.mistake(
+    """by_logits adds the logits without halving them. The chosen class is the same, but the
+    probabilities are too sure: that is temperature ½."""
+)
+def logits_added(Z_cls, Z_dist):
+    return _answers((softmax(Z_cls) + softmax(Z_dist)) / 2, softmax(Z_cls + Z_dist))
+
+
+@predict_with_two_heads.mistake(
+    """Rows of by_probabilities sum to two. What is the mean of two distributions?"""
+)
+def probabilities_added(Z_cls, Z_dist):
+    return _answers(softmax(Z_cls) + softmax(Z_dist), softmax((Z_cls + Z_dist) / 2))
+
+
+@predict_with_two_heads.mistake(
+    """by_logits is the mean of the logits themselves, before the softmax. The class is the same;
+    asked for are probabilities."""
+)
+def logits_not_probabilities(Z_cls, Z_dist):
+    return _answers((softmax(Z_cls) + softmax(Z_dist)) / 2, (Z_cls + Z_dist) / 2)
+
+
+@predict_with_two_heads.mistake(
+    """by_logits is a softmax of probabilities: a second softmax on numbers between 0 and 1 makes
+    all classes nearly equal. Of what should the softmax be taken?"""
+)
+def softmax_twice(Z_cls, Z_dist):
+    by_probabilities = (softmax(Z_cls) + softmax(Z_dist)) / 2
+    return _answers(by_probabilities, softmax(by_probabilities))
+
+
+@predict_with_two_heads.mistake(
+    """differ counts where the two *heads* choose different classes. Asked is how often the two
+    *rules* do, which is much rarer."""
+)
+def heads_differ(Z_cls, Z_dist):
+    found = np_distillation.predict_with_two_heads(Z_cls, Z_dist)
+    return {**found, "differ": float((Z_cls.argmax(axis=-1) != Z_dist.argmax(axis=-1)).mean())}
+
+
+@predict_with_two_heads.mistake(
+    """You take the surer of the two heads, class by class. DeiT's rules use both."""
+)
+def surer_head(Z_cls, Z_dist):
+    surer = np.maximum(softmax(Z_cls), softmax(Z_dist))
+    return _answers(surer, softmax((Z_cls + Z_dist) / 2))
+
+
+def tokens_of_layers(rng):
+    for depth, B, n, D in [
+        (1, 1, 1, 1),
+        (1, 1, 1, 2),
+        (2, 1, 2, 2),
+        (1, 3, 1, 2),
+        (3, 2, 3, 4),
+        (4, 3, 2, 3),
+    ]:
+        yield dict(layers=list(_tensors(rng, depth, B, 2 + n, D)))
+    yield dict(layers=[scale * x for scale, x in zip((1e-6, 1e6), _tensors(rng, 2, 2, 4, 3))])
+    yield dict(layers=list(_tensors(rng, 2, 2, 3, 3).float()))
+
+
+def _tensors(rng, *shape):
+    # A mean that is not zero, so that centring shows, and lengths that differ between pictures.
+    lengths = rng.uniform(0.2, 3, size=(*shape[:-1], 1))
+    return torch.from_numpy(lengths * (0.5 + rng.normal(size=shape)))
+
+
+token_similarity = Exercise(
+    deit.token_similarity,
+    level=2,
+    minutes=5,
+    cases=tokens_of_layers,
+    hints=(
+        "One layer first: which two vectors of each picture are compared? What is their shape for "
+        "the whole batch?",
+        "A product number by number and a sum over the features is the dot product of each "
+        "picture. Divide each by its own two lengths, and average last.",
+        "`(a * b).sum(-1) / (a.norm(dim=-1) * b.norm(dim=-1))` for `a = x[:, 0]`, `b = x[:, 1]`; "
+        "the mean of that; `torch.stack` of what the layers gave.",
+    ),
+)
+
+
+def _for_each(layers, similarity):
+    return torch.stack([similarity(x[:, 0], x[:, 1]) for x in layers])
+
+
+@token_similarity.mistake(
+    """The dot products are not divided by the lengths. They grow with the tokens, and a residual
+    network's tokens grow from layer to layer. What makes a cosine stay below one?"""
+)
+def without_lengths(layers):
+    return _for_each(layers, lambda a, b: (a * b).sum(dim=-1).mean())
+
+
+@token_similarity.mistake(
+    """You compare the mean class token with the mean distillation token. What all pictures share
+    then hides how the tokens of one picture differ. When should the mean be taken?"""
+)
+def cosine_of_means(layers):
+    return _for_each(layers, lambda a, b: F.cosine_similarity(a.mean(0), b.mean(0), dim=-1))
+
+
+@token_similarity.mistake(
+    """You compare the first token with the last, which is a patch. Where does the distillation
+    token stand?"""
+)
+def with_the_last_token(layers):
+    return torch.stack([F.cosine_similarity(x[:, 0], x[:, -1], dim=-1).mean() for x in layers])
+
+
+@token_similarity.mistake(
+    """Your cosine runs over the pictures (axis 0): it compares, feature by feature, how the batch
+    varies. Over which axis does a token extend?"""
+)
+def over_the_batch(layers):
+    return _for_each(layers, lambda a, b: F.cosine_similarity(a, b, dim=0).mean())
+
+
+@token_similarity.mistake(
+    """You divide the sum of all dot products by the length of everything: long tokens count more
+    than short ones. Each picture should have its own cosine first."""
+)
+def one_cosine_for_the_batch(layers):
+    return _for_each(layers, lambda a, b: F.cosine_similarity(a.flatten(), b.flatten(), dim=0))
+
+
+@token_similarity.mistake(
+    """You divide by the squared length of the class token alone. That is the length of a
+    projection, and it is not the same both ways round."""
+)
+def projection(layers):
+    return _for_each(layers, lambda a, b: ((a * b).sum(-1) / (a * a).sum(-1)).mean())
+
+
+@token_similarity.mistake(
+    """You average over the layers too. Asked is one number for each: the point is how they
+    change."""
+)
+def averaged_over_layers(layers):
+    return _for_each(layers, lambda a, b: F.cosine_similarity(a, b, dim=-1).mean()).mean()
