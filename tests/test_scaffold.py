@@ -44,16 +44,16 @@ def python_m(course, *command) -> str:
 
 
 def test_a_new_chapter_builds_and_passes_its_tests(course):
-    wrote = python_m(course, "tutorial_lib", "new-chapter", "05")
-    assert "wrote chapters/05_vit.md" in wrote and "wrote tutorial_lib/exercises/vit.py" in wrote
-    assert "05_vit: built" in python_m(course, "tutorial_lib", "build", "--chapters", "05")
-    python_m(course, "ruff", "check", "chapters", "solutions", "tutorial_lib/exercises/vit.py")
+    wrote = python_m(course, "tutorial_lib", "new-chapter", "39")
+    assert "wrote chapters/39_outlook.md" in wrote and "wrote tutorial_lib/exercises/outlook.py" in wrote
+    assert "39_outlook: built" in python_m(course, "tutorial_lib", "build", "--chapters", "39")
+    python_m(course, "ruff", "check", "chapters", "solutions", "tutorial_lib/exercises/outlook.py")
     tests = [f"tests/test_{name}.py" for name in ("exercises", "learner_notebooks", "prose")]
     said = python_m(
-        course, "pytest", "--nbval", "--chapters", "05", "-p", "no:cacheprovider",
+        course, "pytest", "--nbval", "--chapters", "39", "-p", "no:cacheprovider",
         "solutions", *tests,
     )  # fmt: skip
-    assert "05_vit " in said and " passed" in said and "failed" not in said
+    assert "39_outlook " in said and " passed" in said and "failed" not in said
 
 
 def test_the_templates_have_every_section_and_no_field_is_left(tmp_path):
