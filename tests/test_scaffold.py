@@ -45,7 +45,8 @@ def python_m(course, *command) -> str:
 
 def test_a_new_chapter_builds_and_passes_its_tests(course):
     wrote = python_m(course, "tutorial_lib", "new-chapter", "39")
-    assert "wrote chapters/39_outlook.md" in wrote and "wrote tutorial_lib/exercises/outlook.py" in wrote
+    assert "wrote chapters/39_outlook.md" in wrote
+    assert "wrote tutorial_lib/exercises/outlook.py" in wrote
     assert "39_outlook: built" in python_m(course, "tutorial_lib", "build", "--chapters", "39")
     python_m(course, "ruff", "check", "chapters", "solutions", "tutorial_lib/exercises/outlook.py")
     tests = [f"tests/test_{name}.py" for name in ("exercises", "learner_notebooks", "prose")]
