@@ -217,6 +217,31 @@ def test_a_missing_name_is_said_to_be_missing():
     assert "c is missing" in message(lambda x: {"a": 2 * x, "b": 2 * x + 1}, make(chain_reference))
 
 
+def mask_reference(x):
+    """Which numbers are positive, how many, and what is inside."""
+    return {"mask": x > 0, "count": int((x > 0).sum()), "inside": {"a": x, "b": (x, 2 * x)}}
+
+
+def test_truth_values_counts_and_nested_results_are_told_apart(capsys):
+    exercise = make(mask_reference)
+
+    def lines(answer):
+        text = message(answer, exercise)
+        return {row.split()[1]: row for row in text.splitlines() if row.strip()[:1] in tuple("✓✗")}
+
+    found = lines(lambda x: mask_reference(x) | {"mask": x > 1})
+    assert "✗" in found["mask"] and "numbers differ" in found["mask"]
+    assert "✓" in found["count"] and "✓" in found["inside"]
+    found = lines(lambda x: mask_reference(x) | {"inside": {"a": x, "b": (x, 3 * x)}})
+    assert "✓" in found["mask"] and "✗" in found["inside"]
+    assert "inside.b[1]: " in found["inside"] and "numbers differ" in found["inside"]
+    assert "inside.b: b is missing" in message(
+        lambda x: mask_reference(x) | {"inside": {"a": x}}, exercise
+    )
+    exercise.check(mask_reference)
+    assert "relative error" not in capsys.readouterr().out
+
+
 def test_tensors_cut_from_the_graph_are_rejected():
     def double(x):
         """Twice x."""

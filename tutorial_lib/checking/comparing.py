@@ -1,8 +1,8 @@
 """Compare what was expected with what came, and say in words where they part.
 
 Values are what exercises return: arrays, tensors, numbers, strings, None, and tuples, lists and
-dicts of them. A `Difference` names the place (`dS`, `[1]`, or "" for the whole value), the kind of
-difference and one sentence about it.
+dicts of them. A `Difference` names the place (`dS`, `[1]`, `dS.q`, or "" for the whole value), the
+kind of difference and one sentence about it.
 """
 
 from dataclasses import dataclass
@@ -82,12 +82,23 @@ def _compare_containers(expected, actual) -> list[Difference]:
             found.append(Difference(where, "missing", f"{where} is missing"))
             continue
         for inner in compare(value, given[where]):
-            place = f"{where}{inner.where}"
-            found.append(Difference(place, inner.kind, f"{place}: {inner.text}"))
+            place = _inside(where, inner.where)
+            text = inner.text.removeprefix(f"{inner.where}: ")
+            found.append(Difference(place, inner.kind, f"{place}: {text}"))
     if not isinstance(expected, dict) and len(given) > len(wanted):
         text = f"expected {len(wanted)} values, got {len(given)}"
         found.append(Difference("", "shape", text))
     return found
+
+
+def _inside(outer: str, inner: str) -> str:
+    """A place inside a place: `a` and `b` make `a.b`, `a` and `[1]` make `a[1]`."""
+    return f"{outer}.{inner}" if inner and inner[0] != "[" else outer + inner
+
+
+def within(where: str, name: str) -> bool:
+    """Whether a place is the named one or inside it."""
+    return where == name or where.startswith((f"{name}.", f"{name}["))
 
 
 def _compare_leaf(expected, actual) -> Difference | None:

@@ -2,7 +2,7 @@
 
 import textwrap
 
-from tutorial_lib.checking.comparing import as_array, describe, parts, show
+from tutorial_lib.checking.comparing import as_array, describe, parts, show, within
 from tutorial_lib.checking.resemblance import family_resemblance
 from tutorial_lib.checking.running import OutOfTime, own_lines
 from tutorial_lib.checking.trials import Trial, agrees, same_outcome
@@ -68,7 +68,9 @@ def _broken_link(wrong: list[Trial]) -> str:
     wrong = [trial for trial in wrong if isinstance(trial.expected, dict)]
     names = list(wrong[0].expected) if wrong else []
     places = {difference.where for trial in wrong for difference in trial.differences}
-    first = next((i for i, name in enumerate(names) if name in places), 0)
+    first = next(
+        (i for i, name in enumerate(names) if any(within(place, name) for place in places)), 0
+    )
     if first == 0:
         return ""
     return (
@@ -114,15 +116,15 @@ def _table(trial: Trial, wrong: int, total: int) -> list[str]:
 
 def chain(trial: Trial) -> list[str]:
     """A line per named result, in the chain's order: name, shape, verdict with relative error."""
-    by_place = {difference.where: difference for difference in trial.differences}
     rows, broken = [], False
     for name, value in trial.expected.items():
         head = f"{name:<8} {str(tuple(getattr(value, 'shape', ()))):<14}"
-        if name not in by_place:
+        found = next((d for d in trial.differences if within(d.where, name)), None)
+        if found is None:
             rows.append(f"    ✓ {head} {_agreement(value, trial.outcome.value[name])}")
             continue
-        verdict = by_place[name].text.removeprefix(f"{name}: ")
-        if by_place[name].kind == "value":
+        verdict = found.text.removeprefix(f"{name}: ")
+        if found.kind == "value" and found.where == name and _is_float(value):
             error = relative_error(as_array(value), as_array(trial.outcome.value[name]))
             verdict = f"relative error {error:.1e}"
         rows.append(f"    ✗ {head} {verdict}" + ("" if broken else "   <- look here first"))
@@ -132,11 +134,17 @@ def chain(trial: Trial) -> list[str]:
 
 def _agreement(expected, actual) -> str:
     """How closely two values that agree do: a bound, which is the same on every machine."""
-    if as_array(expected) is None:
+    if not _is_float(expected):
         return "agrees"
     error = relative_error(as_array(expected), as_array(actual))
     bound = next((bound for bound in (1e-12, 1e-6, 1e-3) if error < bound), None)
     return f"relative error below {bound:.0e}" if bound else "agrees"
+
+
+def _is_float(value) -> bool:
+    """Whether a relative error says anything about it: not for truth values, names or parts."""
+    array = as_array(value)
+    return array is not None and array.dtype.kind in "fc"
 
 
 def _values(value) -> list[str]:
