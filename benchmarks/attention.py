@@ -13,7 +13,6 @@ what does not fit in the device's memory has "out of memory" under "error" inste
 """
 
 import argparse
-import re
 import sys
 from pathlib import Path
 
@@ -24,7 +23,6 @@ from tqdm import tqdm
 from tutorial_lib import benchmarking
 from tutorial_lib.device import best_device
 
-RESULTS = Path(__file__).parent / "results"
 D = 64
 # Errors allowed relative to the largest number of the exact result: some epsilons of the dtype.
 TOLERANCE = {torch.float32: 1e-5, torch.bfloat16: 3e-2}
@@ -135,8 +133,7 @@ def main():
         rows.append(row | measure(found[name], mode, heads, n, dtype, device, repeats))
 
     machine = benchmarking.machine(device)
-    slug = re.sub(r"[^a-z0-9]+", "-", machine["device"].lower()).strip("-")
-    path = args.out or RESULTS / f"attention-{slug}.json"
+    path = args.out or benchmarking.result_file("attention", machine)
     path.parent.mkdir(parents=True, exist_ok=True)
     shape = {"batch": 1, "heads": heads, "d": D}
     benchmarking.save(path, rows, machine, shape=shape, limits=limits, quick=args.quick)

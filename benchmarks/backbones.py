@@ -29,7 +29,7 @@ from tutorial_lib.models.backbones.vit import ViT
 from tutorial_lib.recipes.data_size import accuracy, draw, loss_of, pictures
 from tutorial_lib.training import train
 
-RESULTS = Path(__file__).parent / "results" / "backbones.json"
+RESULTS = benchmarking.RESULTS / "backbones.json"
 SEEDS, STEPS, SIZE, BATCH = range(3), 300, (1, 28, 28), 256  # about one pass over the pictures
 
 BACKBONES = {  # name -> a fresh model of 10 classes, and its learning rate

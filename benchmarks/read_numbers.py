@@ -7,7 +7,6 @@ of unseen numbers that are read without a mistake. Writes results/read-numbers-<
 """
 
 import argparse
-import re
 from itertools import product
 from pathlib import Path
 
@@ -18,7 +17,6 @@ from tutorial_lib.device import best_device
 from tutorial_lib.recipes.read_numbers import MeanReader, NumberReader, draw, loss_of, score
 from tutorial_lib.training import train
 
-RESULTS = Path(__file__).parent / "results"
 STEPS, SEEDS = 3000, range(3)
 
 
@@ -27,8 +25,7 @@ def main():
     parser.add_argument("--out", type=Path, help="the JSON file to write")
     out = parser.parse_args().out
     machine, rows = benchmarking.machine(best_device()), []
-    slug = re.sub(r"[^a-z0-9]+", "-", machine["device"].lower()).strip("-")
-    path = out or RESULTS / f"read-numbers-{slug}.json"
+    path = out or benchmarking.result_file("read-numbers", machine)
     for make, seed in product((NumberReader, MeanReader), SEEDS):
         torch.manual_seed(seed)
         model, label = make(), f"{make.__name__}, seed {seed}"

@@ -17,7 +17,6 @@ results/transformer-<device>.json.
 """
 
 import argparse
-import re
 import sys
 from functools import partial
 from pathlib import Path
@@ -33,7 +32,6 @@ from tutorial_lib.layers.multi_head_attention import MultiHeadAttention
 from tutorial_lib.layers.transformer import EncoderLayer
 from tutorial_lib.models.formulation.transformer import Transformer, WordEmbedding
 
-RESULTS = Path(__file__).parent / "results"
 SIZES = {
     "cpu": {"batch": 8, "tokens": 64, "width": 128, "depth": 2, "write": (8, 16, 32, 64)},
     "cuda": {"batch": 64, "tokens": 197, "width": 768, "depth": 12, "write": (32, 64, 128, 256)},
@@ -162,8 +160,7 @@ def main():
         for row in tqdm(measure(device, size, repeats), desc=measure.__name__):
             rows.append(row)
     machine = benchmarking.machine(device)
-    slug = re.sub(r"[^a-z0-9]+", "-", machine["device"].lower()).strip("-")
-    path = args.out or RESULTS / f"transformer-{slug}.json"
+    path = args.out or benchmarking.result_file("transformer", machine)
     path.parent.mkdir(parents=True, exist_ok=True)
     benchmarking.save(path, rows, machine, size=size, quick=args.quick)
     print(f"wrote {path}")

@@ -12,7 +12,6 @@ compiled. Writes results/vit-<device>.json.
 """
 
 import argparse
-import re
 import statistics
 import sys
 from functools import partial
@@ -27,7 +26,6 @@ from tutorial_lib import benchmarking
 from tutorial_lib.device import best_device
 from tutorial_lib.models.backbones.vit import ViT, from_huggingface
 
-RESULTS = Path(__file__).parent / "results"
 SIZES = {  # ViT's arguments without the heads, which have 64 features each
     "cpu": dict(image_size=96, patch=16, channels=3, classes=10, dim=192, depth=6, hidden=768),
     "cuda": dict(
@@ -132,8 +130,7 @@ def main():
     for dtype in ["float32", "bfloat16"] if args.device == "cuda" else ["float32"]:
         rows += measure(device, dtype, repeats=5 if args.quick else 60)
     machine = benchmarking.machine(device)
-    slug = re.sub(r"[^a-z0-9]+", "-", machine["device"].lower()).strip("-")
-    path = args.out or RESULTS / f"vit-{slug}.json"
+    path = args.out or benchmarking.result_file("vit", machine)
     path.parent.mkdir(parents=True, exist_ok=True)
     shape = SIZES[args.device] | {"batch": BATCH[args.device]}
     benchmarking.save(path, rows, machine, size=shape, quick=args.quick)

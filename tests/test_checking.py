@@ -283,3 +283,37 @@ def test_solution_is_shown_only_when_asked_twice(capsys):
 def test_notebooks_show_the_message_without_the_engines_frames():
     error = NotYet("✗ centre\nline two")
     assert error._render_traceback_() == ["✗ centre", "line two"]
+
+
+def test_an_eps_in_another_place_is_no_matter_of_containers():
+    def shares(x):
+        """Rows that sum to one."""
+        return x / x.sum(axis=-1, keepdims=True)
+
+    exercise = make(shares, lambda rng: [dict(x=rng.uniform(1, 2, size=(n, 3))) for n in (1, 2, 4)])
+    text = message(lambda x: x / (x.sum(axis=-1, keepdims=True) + 1e-6), exercise)
+    assert "Nearly right" in text and "times the right answer" not in text
+    text = message(lambda x: torch.from_numpy(shares(x)), exercise)
+    assert "another kind of container" in text
+
+
+def test_a_detached_answer_is_told_so():
+    def double(x):
+        """Twice x."""
+        return 2 * x
+
+    cases = lambda rng: [dict(x=torch.ones(2, n, requires_grad=True)) for n in (2, 3)]  # noqa: E731
+    assert "is there a `detach`" in message(lambda x: 2 * x.detach(), make(double, cases))
+
+
+def test_whole_numbers_of_any_width_are_alike():
+    def places(x):
+        """The largest of each row."""
+        return x.argmax(axis=-1)
+
+    make(places, lambda rng: [dict(x=rng.normal(size=(4, 3)))]).check(
+        lambda x: x.argmax(axis=-1).astype(np.int32)
+    )
+    assert "dtype" in message(
+        lambda x: x.argmax(-1).astype(float), make(places, lambda rng: [dict(x=np.eye(3))])
+    )

@@ -10,6 +10,7 @@ import datetime
 import json
 import os
 import platform
+import re
 import statistics
 import time
 from dataclasses import dataclass
@@ -197,7 +198,15 @@ def load(path):
     return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
+RESULTS = Path(__file__).parents[1] / "benchmarks" / "results"
+
+
+def result_file(name, machine):
+    """Where the results of `name` on a `machine()` are kept: a file for each device."""
+    device = re.sub(r"[^a-z0-9]+", "-", machine["device"].lower()).strip("-")
+    return RESULTS / f"{name}-{device}.json"
+
+
 def recorded(name):
     """The results kept in benchmarks/results for `name` ("attention"), a device each."""
-    folder = Path(__file__).parents[1] / "benchmarks" / "results"
-    return [load(path) for path in sorted(folder.glob(f"{name}-*.json"))]
+    return [load(path) for path in sorted(RESULTS.glob(f"{name}-*.json"))]

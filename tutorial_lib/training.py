@@ -73,14 +73,14 @@ def train(
                   and weights are then those of a run that was never interrupted
     label         what the progress bar says
 
-    A model on the CPU is moved to the GPU if there is one, where bfloat16 is used; it is left in
-    training mode. Under `torchrun` each process takes its share of every batch, and the result is
-    that of one process, unless the model has dropout or batch statistics.
+    A model on the CPU is trained on the GPU if there is one, in bfloat16, and comes back; it is
+    left in training mode. Under `torchrun` each process takes its share of every batch, and the
+    result is that of one process, unless the model has dropout or batch statistics.
     Raises Diverged if the loss or its gradient stops being finite; ValueError for a checkpoint of
     other settings and for a batch that does not divide among the processes.
     """
     rank, world = processes()
-    device = _place(model)
+    home, device = next(model.parameters()).device, _place(model)
     optimizer = _adamw(model, weight_decay)
     settings = dict(
         steps=steps, lr=lr, warmup=warmup, weight_decay=weight_decay, clip=clip, seed=seed
@@ -112,6 +112,7 @@ def train(
 
         losses.append(_mean_over_processes(loss, world))
         if not (math.isfinite(losses[-1]) and norm.isfinite()):
+            model.to(home)
             raise Diverged(
                 f"step {step} of {steps}: the loss is {losses[-1]:.3g} and the norm of its "
                 f"gradient {norm:.3g}, at learning rate {rate:.3g}; both should be finite. Lower "
@@ -124,6 +125,7 @@ def train(
             bar.set_postfix_str(f"loss {losses[-1]:.3f}", refresh=False)
             if (step + 1) % max(1, steps // 10) == 0 or step + 1 == steps:
                 _save(checkpoint, settings, model, optimizer, losses)
+    model.to(home)
     return losses
 
 

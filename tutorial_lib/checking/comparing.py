@@ -116,7 +116,9 @@ def _compare_leaf(expected, actual) -> Difference | None:
         return Difference("", "shape", f"the shape should be {a.shape}, yours is {b.shape}")
     if hasattr(expected, "dtype") and dtype_name(expected) != dtype_name(actual):
         wanted, given = dtype_name(expected), dtype_name(actual)
-        if not isinstance(expected, np.generic):  # a plain number is as good as a NumPy scalar
+        # A plain number is as good as a NumPy scalar, and whole numbers of any width are alike.
+        whole = a.dtype.kind in "iu" and b.dtype.kind in "iu"
+        if not isinstance(expected, np.generic) and not whole:
             return Difference("", "dtype", f"the dtype should be {wanted}, yours is {given}")
     if isinstance(expected, torch.Tensor) and expected.requires_grad != actual.requires_grad:
         fate = "yours is cut from it" if expected.requires_grad else "yours is part of it"

@@ -58,6 +58,13 @@ def _plain_story(wrong: list[Trial]) -> str:
         )
     if all(d.kind == "dtype" for trial in wrong for d in trial.differences):
         return "The numbers are right, their dtype is not: which step changes it?"
+    if all(d.kind == "graph" for trial in wrong for d in trial.differences):
+        if all("cut" in d.text for trial in wrong for d in trial.differences):
+            return (
+                "The numbers are right, but cut from autograd's graph: is there a `detach`, a "
+                "`no_grad` or a step outside PyTorch on the way?"
+            )
+        return "The numbers are right, but part of an autograd graph that should end before them."
     return family_resemblance(
         [(trial.expected, trial.outcome.value) for trial in wrong]
     ) or _broken_link(wrong)
@@ -117,8 +124,9 @@ def _table(trial: Trial, wrong: int, total: int) -> list[str]:
 def chain(trial: Trial) -> list[str]:
     """A line per named result, in the chain's order: name, shape, verdict with relative error."""
     rows, broken = [], False
+    width = max(map(len, trial.expected), default=0)
     for name, value in trial.expected.items():
-        head = f"{name:<8} {str(tuple(getattr(value, 'shape', ()))):<14}"
+        head = f"{name:<{width}} {str(tuple(getattr(value, 'shape', ()))):<14}"
         found = next((d for d in trial.differences if within(d.where, name)), None)
         if found is None:
             rows.append(f"    ✓ {head} {_agreement(value, trial.outcome.value[name])}")

@@ -11,6 +11,11 @@ import numpy as np
 
 from tutorial_lib.checking.comparing import as_array, compare, parts
 
+NEARLY = (
+    "Nearly right: the difference is far below one in a thousand. Does a small constant, an eps, "
+    "stand somewhere else, or is a step done in a lower precision?"
+)
+
 
 def family_resemblance(wrong: list[tuple]) -> str:
     """What all these wrong (expected, actual) pairs have in common; "" if nothing.
@@ -38,15 +43,16 @@ def _stories(expected, actual) -> list[str] | None:
         if any(not compare(part, actual) for part in expected):
             return [f"You return one of the {len(expected)} values that the task asks for."]
     for (name, a), b in zip(parts(expected).items(), parts(actual).values()):
-        if compare(a, b):
-            stories = _array_stories(as_array(a), as_array(b))
+        if differences := compare(a, b):
+            of_another_type = differences[0].kind == "type"
+            stories = _array_stories(as_array(a), as_array(b), of_another_type)
             if stories and name:
                 return [f"{name}: {story}" for story in stories]
             return stories
     return []
 
 
-def _array_stories(a, b) -> list[str] | None:
+def _array_stories(a, b, of_another_type) -> list[str] | None:
     if a is None or b is None or a.dtype.kind not in "fiub" or b.dtype.kind not in "fiub":
         return []
     if a.shape != b.shape:
@@ -54,7 +60,9 @@ def _array_stories(a, b) -> list[str] | None:
     if a.size < 2 or a.shape[-1] < 2:
         return None
     if _close(a, b):
-        return ["The right numbers in another kind of container: an array, a tensor, a number?"]
+        if of_another_type:
+            return ["The right numbers in another kind of container: an array, a tensor, a number?"]
+        return [NEARLY]
     if a.dtype.kind == "b":
         candidates = {"Yours is the right answer inverted: True and False are swapped.": ~a}
     else:
@@ -136,6 +144,8 @@ def _constant_factor(wrong: list[tuple]) -> str:
         factors.append(factor)
     if not factors:
         return ""
+    if max(abs(factor - 1) for factor in factors) < 1e-4:
+        return NEARLY
     if max(map(abs, factors)) < 1e-12:
         return "Where it fails, yours is zero everywhere."
     if max(factors) - min(factors) < 1e-6 * max(map(abs, factors)):

@@ -8,25 +8,17 @@ a few minutes on two cores:
     python -m tutorial_lib.recipes.announced_channel [--out FILE]
 """
 
-import argparse
 import math
-import os
-import re
 from itertools import product
-from multiprocessing import get_context
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import nn
-from tqdm import tqdm
 
-from tutorial_lib import benchmarking
-from tutorial_lib.device import best_device
 from tutorial_lib.layers.squeeze_excitation import SqueezeExcitation
+from tutorial_lib.recipes.recording import record
 from tutorial_lib.training import train
 
-RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 SIDE, BAND, GAP, DIRECTIONS, WIDTH = 14, 2, 5, 4, 16  # pixels; channels inside the network
 STEPS, BATCH, LR, CHANNELS, SEEDS = 800, 32, 1e-2, (2, 4), range(3)
 MODELS = ("plain", "a hidden layer in the head", "squeeze-excitation")
@@ -69,7 +61,6 @@ class Reader(nn.Module):
 
 def measure(row):
     """One row of the record, in a process of its own: accuracy on 2,000 fresh images."""
-    torch.set_num_threads(1)
     torch.manual_seed(row["seed"])
     channels = row["channels"]
     model = Reader(row["model"], channels)
@@ -88,26 +79,12 @@ def measure(row):
     return row | {"parameters": parameters, "accuracy": accuracy}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="announced_channel", description=__doc__.partition("\n")[0]
-    )
-    parser.add_argument("--out", type=Path, help="the JSON file to write")
-    parser.add_argument("--processes", type=int, default=min(8, os.cpu_count()))
-    arguments = parser.parse_args()
-    rows = [
+def plan():
+    return [
         {"model": name, "channels": channels, "seed": seed}
         for seed, channels, name in product(SEEDS, CHANNELS, MODELS)
     ]
-    machine = benchmarking.machine(best_device())
-    slug = re.sub(r"[^a-z0-9]+", "-", machine["device"].lower()).strip("-")
-    path, done = arguments.out or RESULTS / f"announced-channel-{slug}.json", []
-    with get_context("spawn").Pool(arguments.processes) as pool:
-        for row in tqdm(pool.imap_unordered(measure, rows), total=len(rows), desc="training"):
-            done.append(row)  # saved as it grows: what was measured is not lost
-            benchmarking.save(path, done, machine, steps=STEPS, batch=BATCH)
-    print(f"wrote {path}")
 
 
 if __name__ == "__main__":
-    main()
+    record("announced-channel", plan(), measure, steps=STEPS, batch=BATCH)

@@ -6,25 +6,17 @@ a few minutes on two cores:
     python -m tutorial_lib.recipes.crossing_bars [--out FILE]
 """
 
-import argparse
 import math
-import os
-import re
 from itertools import product
-from multiprocessing import get_context
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from tqdm import tqdm
 
-from tutorial_lib import benchmarking
-from tutorial_lib.device import best_device
 from tutorial_lib.layers.transformer import EncoderLayer
 from tutorial_lib.models.backbones.t2t import T2TModule, T2TViT, TokenTransformer
+from tutorial_lib.recipes.recording import record
 from tutorial_lib.training import train
 
-RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 SIDE, PATCH, LENGTH = 28, 7, 5  # pixels
 STEPS, BATCH, LR, NOISES, SEEDS = 120, 48, 2e-3, (0.0, 0.1), range(3)
 
@@ -86,24 +78,12 @@ def measure(row):
     return row | {"accuracy": learn(row["model"], True, row["noise"], row["seed"])[1]}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="crossing_bars", description=__doc__.partition("\n")[0])
-    parser.add_argument("--out", type=Path, help="the JSON file to write")
-    parser.add_argument("--processes", type=int, default=min(8, os.cpu_count()))
-    arguments = parser.parse_args()
-    rows = [
+def plan():
+    return [
         {"model": name, "noise": noise, "seed": seed}
         for seed, noise, name in product(SEEDS, NOISES, MODELS)
     ]
-    machine = benchmarking.machine(best_device())
-    slug = re.sub(r"[^a-z0-9]+", "-", machine["device"].lower()).strip("-")
-    path, done = arguments.out or RESULTS / f"crossing-bars-{slug}.json", []
-    with get_context("spawn").Pool(arguments.processes) as pool:
-        for row in tqdm(pool.imap_unordered(measure, rows), total=len(rows), desc="training"):
-            done.append(row)  # saved as it grows: what was measured is not lost
-            benchmarking.save(path, done, machine, steps=STEPS, batch=BATCH)
-    print(f"wrote {path}")
 
 
 if __name__ == "__main__":
-    main()
+    record("crossing-bars", plan(), measure, steps=STEPS, batch=BATCH)

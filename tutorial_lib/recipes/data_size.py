@@ -6,27 +6,19 @@ Taught in chapter 05, after Dosovitskiy et al., An Image is Worth 16x16 Words (I
     python -m tutorial_lib.recipes.data_size [--out FILE]
 """
 
-import argparse
-import os
-import re
 from functools import partial
 from itertools import product
-from multiprocessing import get_context
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import nn
-from tqdm import tqdm
 
-from tutorial_lib import benchmarking
 from tutorial_lib.data.fashion_mnist import fashion_mnist
-from tutorial_lib.device import best_device
 from tutorial_lib.models.backbones.cnn import SmallCNN
 from tutorial_lib.models.backbones.vit import ViT
+from tutorial_lib.recipes.recording import record
 from tutorial_lib.training import train
 
-RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 SIZES, SEEDS, STEPS, BATCH = (200, 1000, 5000, 20_000), range(3), 2000, 64
 MEAN, STD = 0.286, 0.353  # of Fashion-MNIST's pixels
 
@@ -104,22 +96,11 @@ def measure(row):
     return row | {"accuracy": transfer(name, count, seed, pretrained=what == "pretrained")}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="data_size", description=__doc__.partition("\n")[0])
-    parser.add_argument("--out", type=Path, help="the JSON file to write")
-    out = parser.parse_args().out
-    plan = [("size", *setting) for setting in product(MODELS, reversed(SIZES), SEEDS)]
-    plan += product(("scratch", "pretrained"), MODELS, (200,), SEEDS)
-    rows = [dict(zip(("what", "model", "count", "seed"), setting)) for setting in plan]
-    machine = benchmarking.machine(best_device())
-    slug = re.sub(r"[^a-z0-9]+", "-", machine["device"].lower()).strip("-")
-    path, done = out or RESULTS / f"data-size-{slug}.json", []
-    with get_context("spawn").Pool(min(8, os.cpu_count())) as pool:
-        for row in tqdm(pool.imap_unordered(measure, rows), total=len(rows), desc="training"):
-            done.append(row)  # saved as it grows: what was measured is not lost
-            benchmarking.save(path, done, machine, steps=STEPS, batch=BATCH)
-    print(f"wrote {path}")
+def plan():
+    settings = [("size", *setting) for setting in product(MODELS, reversed(SIZES), SEEDS)]
+    settings += product(("scratch", "pretrained"), MODELS, (200,), SEEDS)
+    return [dict(zip(("what", "model", "count", "seed"), setting)) for setting in settings]
 
 
 if __name__ == "__main__":
-    main()
+    record("data-size", plan(), measure, steps=STEPS, batch=BATCH)

@@ -6,22 +6,14 @@ Small models on 2,000 pictures of Fashion-MNIST. Measure again, five minutes on 
     python -m tutorial_lib.recipes.t2t_variants [--out FILE]
 """
 
-import argparse
-import os
-import re
 from functools import partial
 from itertools import product
-from multiprocessing import get_context
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import nn
-from tqdm import tqdm
 
-from tutorial_lib import benchmarking
 from tutorial_lib.data.fashion_mnist import fashion_mnist
-from tutorial_lib.device import best_device
 from tutorial_lib.layers.ghost import GhostModule
 from tutorial_lib.layers.squeeze_excitation import SqueezeExcitation
 from tutorial_lib.layers.transformer import EncoderLayer
@@ -31,9 +23,9 @@ from tutorial_lib.models.backbones.t2t_variants import (
     SqueezeExcitationLayer,
     dense_layers,
 )
+from tutorial_lib.recipes.recording import record
 from tutorial_lib.training import train
 
-RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 PICTURES, STEPS, BATCH, SEEDS = 2000, 200, 64, range(3)
 SOFT, HARD = ((7, 4, 2), (3, 2, 1)), ((7, 7, 0),)  # both give 4 × 4 tokens of 28 × 28 pixels
 
@@ -116,7 +108,6 @@ def body(model):
 
 def measure(row):
     """One row of the record, in a process of its own: accuracy on the 2,000 test pictures."""
-    torch.set_num_threads(1)
     torch.manual_seed(row["seed"])
     images, labels = fashion_mnist("train", PICTURES)
     model = MODELS[row["family"], row["variant"]]()
@@ -139,24 +130,12 @@ def measure(row):
     return row | {"parameters": body(model), "accuracy": accuracy}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="t2t_variants", description=__doc__.partition("\n")[0])
-    parser.add_argument("--out", type=Path, help="the JSON file to write")
-    parser.add_argument("--processes", type=int, default=min(8, os.cpu_count()))
-    arguments = parser.parse_args()
-    rows = [
+def plan():
+    return [
         {"family": family, "variant": variant, "seed": seed}
         for seed, (family, variant) in product(SEEDS, MODELS)
     ]
-    machine = benchmarking.machine(best_device())
-    slug = re.sub(r"[^a-z0-9]+", "-", machine["device"].lower()).strip("-")
-    path, done = arguments.out or RESULTS / f"t2t-variants-{slug}.json", []
-    with get_context("spawn").Pool(arguments.processes) as pool:
-        for row in tqdm(pool.imap_unordered(measure, rows), total=len(rows), desc="training"):
-            done.append(row)  # saved as it grows: what was measured is not lost
-            benchmarking.save(path, done, machine, pictures=PICTURES, steps=STEPS, batch=BATCH)
-    print(f"wrote {path}")
 
 
 if __name__ == "__main__":
-    main()
+    record("t2t-variants", plan(), measure, pictures=PICTURES, steps=STEPS, batch=BATCH)

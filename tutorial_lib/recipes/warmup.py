@@ -6,25 +6,18 @@ Taught in chapter 03, after Xiong et al., On Layer Normalization in the Transfor
     python -m tutorial_lib.recipes.warmup [--out FILE]
 """
 
-import argparse
 import math
-import os
-import re
 from itertools import product
-from multiprocessing import get_context
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import nn
-from tqdm import tqdm
 
-from tutorial_lib import benchmarking
 from tutorial_lib.layers.positions import sinusoidal
 from tutorial_lib.layers.transformer import EncoderLayer
+from tutorial_lib.recipes.recording import record
 from tutorial_lib.training import Diverged, train
 
-RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 DIGITS, LENGTH, DIM, HEADS, DEPTH, BATCH, STEPS = 10, 12, 32, 4, 6, 32, 120
 RATES, SEEDS = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2), range(5)
 
@@ -74,27 +67,16 @@ def final_loss(
     return sum(losses[-10:]) / len(losses[-10:])
 
 
-def measure(setting):
+def measure(row):
     """One row of the record, in a process of its own."""
-    torch.set_num_threads(1)
-    norm_first, warmup, lr, seed = setting
-    row = {"norm_first": norm_first, "warmup": warmup, "lr": lr, "seed": seed}
-    return row | {"loss": final_loss(*setting)}
+    return row | {"loss": final_loss(**row)}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="warmup", description=__doc__.partition("\n")[0])
-    parser.add_argument("--out", type=Path, help="the JSON file to write")
-    out = parser.parse_args().out
-    settings = list(product((True, False), (0, STEPS // 2), RATES, SEEDS))
-    with get_context("spawn").Pool(os.cpu_count()) as pool:
-        rows = list(tqdm(pool.imap(measure, settings), total=len(settings), desc="training"))
-    machine = benchmarking.machine("cpu")
-    slug = re.sub(r"[^a-z0-9]+", "-", machine["device"].lower()).strip("-")
-    path = out or RESULTS / f"warmup-{slug}.json"
-    benchmarking.save(path, rows, machine, steps=STEPS, depth=DEPTH)
-    print(f"wrote {path}")
+def plan():
+    names = "norm_first", "warmup", "lr", "seed"
+    settings = product((True, False), (0, STEPS // 2), RATES, SEEDS)
+    return [dict(zip(names, setting)) for setting in settings]
 
 
 if __name__ == "__main__":
-    main()
+    record("warmup", plan(), measure, steps=STEPS, depth=DEPTH)

@@ -4,25 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from tutorial_lib.checking import Exercise
-
-
-def divergence_from_teacher(z_s, z_t, tau):
-    """Soft distillation in PyTorch: τ² KL(p_t ‖ p_s), the mean over the pictures.
-
-    z_s, z_t (N, K) tensors, logits of the student and of the teacher; tau > 0
-    ->  tensor (), of the graph of z_s if z_s needs a gradient, and never of the graph of z_t
-
-    `F.kl_div(log_p, log_q, reduction=..., log_target=True)` makes exp(log_q) (log_q − log_p),
-    number by number; reduction may be "none", "sum", "mean" or "batchmean".
-
-    This version runs and its loss falls. But with 1,000 classes the student hardly hears the
-    teacher, and when both are trained in one program the teacher changes too: it comes to meet the
-    student. Two bugs.
-    """
-    log_s = (z_s / tau).log_softmax(dim=-1)
-    log_t = (z_t.detach() / tau).log_softmax(dim=-1)  # the teacher teaches and does not learn
-    divergence = F.kl_div(log_s, log_t, reduction="none", log_target=True)  # (N, K)
-    return tau**2 * divergence.sum(dim=-1).mean()
+from tutorial_lib.layers import distillation
 
 
 def buggy_divergence_from_teacher(z_s, z_t, tau):
@@ -62,7 +44,7 @@ def tensors_of_two_networks(rng):
 
 
 divergence_from_teacher = Exercise(
-    divergence_from_teacher,
+    distillation.divergence_from_teacher,
     start=buggy_divergence_from_teacher,
     level=3,
     minutes=10,
