@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 
+from tutorial_lib.exercises.transformer import attend_with_cache
 from tutorial_lib.exercises.transformer.cost import transformer_cost
-from tutorial_lib.exercises.transformer.generation import attend_with_cache
 from tutorial_lib.from_scratch.attention import attention, causal_mask
 from tutorial_lib.layers.positions import sinusoidal
 from tutorial_lib.layers.transformer import select_rows
@@ -149,6 +151,9 @@ def test_predicted_sizes_are_the_real_ones(norm_first, dim, hidden, depth, n, m)
     for side in ("encoder", "decoder"):
         layer = getattr(model, side)[0]
         assert sum(p.numel() for p in layer.parameters()) == predicted[f"{side}_layer"]
+    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
+        model.encoder[0](torch.randn(1, m, dim))
+    assert counter.get_total_flops() == predicted["flops"]
     caches = model.start(torch.randn(1, m, dim))
     for i in range(n):
         model.step(torch.tensor([BEGIN]), i, caches)

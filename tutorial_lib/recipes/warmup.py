@@ -38,7 +38,8 @@ class Sorter(nn.Module):
 
     def forward(self, digits):
         """digits int (B, LENGTH)  ->  logits (B, LENGTH, DIGITS)"""
-        x = self.embed(digits) + sinusoidal(LENGTH, DIM)
+        x = self.embed(digits)  # (B, LENGTH, DIM)
+        x = x + sinusoidal(LENGTH, DIM).to(x)
         return self.head(self.norm(self.layers(x)))
 
 
@@ -52,19 +53,32 @@ def loss_of(model, digits, answer):
 
 
 def final_loss(
-    norm_first: bool, warmup: int, lr: float, seed: int, steps: int = STEPS, label: str = "sorting"
+    norm_first: bool,
+    warmup: int,
+    lr: float,
+    seed: int,
+    steps: int = STEPS,
+    label: str = "sorting",
+    scale: float = 1.0,
 ) -> float:
     """The mean loss of the last ten steps, in nats; infinite if training diverged. Guessing gives
-    log 10 = 2.3. Gradients are not clipped: that would hide what warm-up is for."""
+    log 10 = 2.3. Gradients are not clipped: that would hide what warm-up is for. `scale` multiplies
+    the loss that is trained on, and so every gradient, but not the loss that is returned."""
     torch.manual_seed(seed)
     model, settings = Sorter(norm_first), dict(steps=steps, lr=lr, warmup=warmup, seed=seed)
     try:
         losses = train(
-            model, draw, loss_of, weight_decay=0.0, clip=math.inf, label=label, **settings
+            model,
+            draw,
+            lambda *batch: scale * loss_of(*batch),
+            weight_decay=0.0,
+            clip=math.inf,
+            label=label,
+            **settings,
         )
     except Diverged:
         return math.inf
-    return sum(losses[-10:]) / len(losses[-10:])
+    return sum(losses[-10:]) / len(losses[-10:]) / scale
 
 
 def measure(row):

@@ -1,10 +1,10 @@
-"""What a Transformer holds in memory: its parameters, and the cache with which it writes."""
+"""What a Transformer costs: parameters, operations, and the cache with which it writes."""
 
 from tutorial_lib.checking import Exercise
 
 
 def transformer_cost(dim, hidden, depth, n, m, size):
-    """Predict the parameters of a layer and the bytes of the cache of keys and values.
+    """Predict a layer's parameters and operations, and the bytes of the cache of keys and values.
 
     dim     features of a token; any number of heads that share them
     hidden  features between the two linear maps of the feed-forward network
@@ -12,10 +12,11 @@ def transformer_cost(dim, hidden, depth, n, m, size):
     n, m    words written so far; tokens of the memory
     size    bytes a number
     ->  dict of int: encoder_layer, decoder_layer (parameters of one), cache (bytes, all layers, for
-        one text)
+        one text), flops (operations of one encoder layer that reads the m tokens of the memory)
 
     All linear maps have biases. A LayerNorm has a scale and a shift for each feature; there is one
     for each branch. Every decoder layer keeps what attention needs of the words and of the memory.
+    Of the operations only matrix products count, a multiplication and an addition as two.
     """
     attention = 4 * (dim * dim + dim)
     feed_forward = dim * hidden + hidden + hidden * dim + dim
@@ -24,13 +25,14 @@ def transformer_cost(dim, hidden, depth, n, m, size):
         "encoder_layer": attention + feed_forward + 2 * norm,
         "decoder_layer": 2 * attention + feed_forward + 3 * norm,
         "cache": depth * 2 * (n + m) * dim * size,
+        "flops": 2 * m * (4 * dim * dim + 2 * dim * hidden) + 4 * m * m * dim,
     }
 
 
 transformer_cost = Exercise(
     transformer_cost,
     level=2,
-    minutes=15,
+    minutes=20,
     cases=lambda rng: (
         dict(zip(("dim", "hidden", "depth", "n", "m", "size"), sizes))
         for sizes in [
@@ -47,20 +49,23 @@ transformer_cost = Exercise(
         "An encoder layer: one attention, one feed-forward network, two norms. A decoder layer: "
         "two attentions, one feed-forward network, three norms.",
         "For each of its tokens, and in each layer, the cache holds a key and a value of dim "
-        "numbers each. In every decoder layer n words and m tokens of the memory are attended to.",
+        "numbers each; n words and m tokens of the memory are attended to. Operations: each of m "
+        "tokens meets every weight of the linear maps once, and attention adds two products, of "
+        "2·m·m·dim each.",
     ),
 )
 
 
-def _cost(dim, hidden, depth, n, m, size, *, maps=4, bias=1, norms=2, crossed=2, cached=None):
-    """`transformer_cost` with one of its counts changed."""
+def _cost(dim, hidden, depth, n, m, size, *, maps=4, bias=1, norms=2, crossed=2, **replaced):
+    """`transformer_cost` with one of its counts changed, or a result replaced."""
     attention = maps * (dim * dim + bias * dim)
     feed_forward = 2 * dim * hidden + bias * (hidden + dim)
     return {
         "encoder_layer": attention + feed_forward + 2 * norms * dim,
         "decoder_layer": crossed * attention + feed_forward + (crossed + 1) * norms * dim,
-        "cache": depth * 2 * (n + m) * dim * size if cached is None else cached,
-    }
+        "cache": depth * 2 * (n + m) * dim * size,
+        "flops": 2 * m * (maps * dim * dim + 2 * dim * hidden) + 4 * m * m * dim,
+    } | replaced
 
 
 @transformer_cost.mistake(
@@ -99,7 +104,7 @@ def decoder_like_encoder(dim, hidden, depth, n, m, size):
     there?"""
 )
 def caches_only_keys(dim, hidden, depth, n, m, size):
-    return _cost(dim, hidden, depth, n, m, size, cached=depth * (n + m) * dim * size)
+    return _cost(dim, hidden, depth, n, m, size, cache=depth * (n + m) * dim * size)
 
 
 @transformer_cost.mistake(
@@ -107,14 +112,14 @@ def caches_only_keys(dim, hidden, depth, n, m, size):
     compute them anew for every word, though the memory never changes."""
 )
 def caches_no_memory(dim, hidden, depth, n, m, size):
-    return _cost(dim, hidden, depth, n, m, size, cached=depth * 2 * n * dim * size)
+    return _cost(dim, hidden, depth, n, m, size, cache=depth * 2 * n * dim * size)
 
 
 @transformer_cost.mistake(
     """Your cache is that of one layer. Does a token have the same keys in all of them?"""
 )
 def caches_one_layer(dim, hidden, depth, n, m, size):
-    return _cost(dim, hidden, depth, n, m, size, cached=2 * (n + m) * dim * size)
+    return _cost(dim, hidden, depth, n, m, size, cache=2 * (n + m) * dim * size)
 
 
 @transformer_cost.mistake(
@@ -122,4 +127,41 @@ def caches_one_layer(dim, hidden, depth, n, m, size):
     needed again. What does the next word look at?"""
 )
 def caches_weights(dim, hidden, depth, n, m, size):
-    return _cost(dim, hidden, depth, n, m, size, cached=depth * n * (n + m) * size)
+    return _cost(dim, hidden, depth, n, m, size, cache=depth * n * (n + m) * size)
+
+
+@transformer_cost.mistake(
+    """Your operations are half of what they should be: these are multiplications with their
+    additions taken as one, which papers often call FLOPs too. As what does the task count the
+    two?"""
+)
+def counts_pairs(dim, hidden, depth, n, m, size):
+    right = _cost(dim, hidden, depth, n, m, size)
+    return right | {"flops": right["flops"] // 2}
+
+
+@transformer_cost.mistake(
+    """Your operations are those of the linear maps alone. Which two products of an attention hold
+    no weight of the layer, and how do they grow with the number of tokens?"""
+)
+def without_attention_itself(dim, hidden, depth, n, m, size):
+    flops = 2 * m * (4 * dim * dim + 2 * dim * hidden)
+    return _cost(dim, hidden, depth, n, m, size, flops=flops)
+
+
+@transformer_cost.mistake(
+    """One product of every token with every token is counted, the scores. The weights that come of
+    them are used once more: with what are they multiplied?"""
+)
+def scores_only(dim, hidden, depth, n, m, size):
+    flops = 2 * m * (4 * dim * dim + 2 * dim * hidden) + 2 * m * m * dim
+    return _cost(dim, hidden, depth, n, m, size, flops=flops)
+
+
+@transformer_cost.mistake(
+    """Your operations are those for n tokens. The encoder reads the memory's tokens and not the
+    words: which of the two numbers counts them?"""
+)
+def encodes_the_words(dim, hidden, depth, n, m, size):
+    flops = 2 * n * (4 * dim * dim + 2 * dim * hidden) + 4 * n * n * dim
+    return _cost(dim, hidden, depth, n, m, size, flops=flops)

@@ -18,7 +18,7 @@ def numbers_and_gradients(rng):
 gelu_backward = Exercise(
     np_feed_forward.gelu_backward,
     level=3,
-    minutes=15,
+    minutes=10,
     cases=numbers_and_gradients,
     hints=(
         "x Φ(x) is a product of two functions of x, and both of them change with x.",
@@ -52,6 +52,14 @@ def only_the_distribution(dy, x):
 )
 def only_the_density(dy, x):
     return dy * x * _phi(x)
+
+
+@gelu_backward.mistake(
+    """You add φ(x) as it is. At 0 your slope is then 0.9, while GELU, with Φ(0) = ½, rises there
+    by a half. In the product rule each term keeps one factor as it was: which one does φ keep?"""
+)
+def density_without_x(dy, x):
+    return dy * (_Phi(x) + _phi(x))
 
 
 @gelu_backward.mistake(
@@ -129,7 +137,7 @@ def tokens_and_networks(rng):
 feed_forward_backward = Exercise(
     np_feed_forward.feed_forward_backward,
     level=3,
-    minutes=25,
+    minutes=20,
     cases=tokens_and_networks,
     hints=(
         "Compute U and A again, then walk back: the second linear map, the GELU, the first one. "

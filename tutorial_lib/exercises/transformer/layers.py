@@ -35,7 +35,7 @@ def tokens_and_layers(rng):
 encoder_layer = Exercise(
     np_transformer.encoder_layer,
     level=2,
-    minutes=20,
+    minutes=15,
     cases=tokens_and_layers,
     hints=(
         "Draw both layers: a line from X to Y with two branches. On which side of the plus does "
@@ -161,6 +161,28 @@ def norms_the_branch(X, W, heads, norm_first, mask):
 def one_norm_for_both(X, W, heads, norm_first, mask):
     W = {**W, "gamma_2": W["gamma_1"], "beta_2": W["beta_1"]}
     return np_transformer.encoder_layer(X, W, heads, norm_first, mask)
+
+
+@encoder_layer.mistake(
+    """In Pre-LN your second norm reads X, the layer's input, so the feed-forward network never
+    hears of what attention found. What runs along the residual between the two branches?"""
+)
+def second_norm_reads_the_input(X, W, heads, norm_first, mask):
+    if not norm_first:
+        return np_transformer.encoder_layer(X, W, heads, norm_first, mask)
+    A = norm(X, W, 1)
+    R = X + attend(A, A, W, heads, mask)
+    return R + feed_forward(norm(X, W, 2), W)
+
+
+@encoder_layer.mistake(
+    """The two norms are exchanged: gamma_2 and beta_2 stand at the attention, gamma_1 and beta_1 at
+    the feed-forward network. In a fresh layer both pairs are alike and nobody notices; with trained
+    weights all is wrong. To which branch does each pair belong?"""
+)
+def norms_exchanged(X, W, heads, norm_first, mask):
+    exchanged = {f"{name}_{i}": W[f"{name}_{3 - i}"] for name in ("gamma", "beta") for i in (1, 2)}
+    return np_transformer.encoder_layer(X, {**W, **exchanged}, heads, norm_first, mask)
 
 
 @encoder_layer.mistake("""Right without a mask, wrong with one: who should be told of the mask?""")

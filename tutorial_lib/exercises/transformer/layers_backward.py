@@ -17,7 +17,7 @@ def gradients_tokens_and_layers(rng):
 encoder_layer_backward = Exercise(
     np_transformer.encoder_layer_backward,
     level=4,
-    minutes=45,
+    minutes=35,
     cases=gradients_tokens_and_layers,
     hints=(
         "Write the forward pass with a name for everything on the way, then walk it from the end. "
@@ -144,6 +144,14 @@ def norms_given_their_output(dY, X, W, heads, norm_first, mask):
 )
 def always_pre_backward(dY, X, W, heads, norm_first, mask):
     return np_transformer.encoder_layer_backward(dY, X, W, heads, True, mask)
+
+
+@encoder_layer_backward.mistake(
+    """This is the way back through a Post-LN layer whatever is asked. A Pre-LN layer ends with a
+    sum and not with a norm: what does dY meet first on its way back?"""
+)
+def always_post_backward(dY, X, W, heads, norm_first, mask):
+    return np_transformer.encoder_layer_backward(dY, X, W, heads, False, mask)
 
 
 @encoder_layer_backward.mistake(

@@ -63,6 +63,33 @@ def without_eps(X, gamma, beta, eps):
 
 
 @layer_norm.mistake(
+    """eps is used as a floor of the deviation, max(σ, eps). Nothing is divided by zero, but a token
+    whose features hardly differ comes out with variance 1, as loud as any other; with the formula
+    it stays quiet. Is eps a bound there, or is it added, and to what?"""
+)
+def eps_as_a_floor(X, gamma, beta, eps):
+    deviation = np.maximum(X.std(axis=-1, keepdims=True), eps)
+    return gamma * (X - X.mean(axis=-1, keepdims=True)) / deviation + beta
+
+
+@layer_norm.mistake(
+    """Your mean and deviation have lost the features' axis (no `keepdims`). It runs only where the
+    numbers of tokens and of features happen to fit, and there feature j of every token is given
+    the mean of token j. Which shape must one number a token have, to meet all its features?"""
+)
+def without_keepdims(X, gamma, beta, eps):
+    return gamma * (X - X.mean(axis=-1)) / np.sqrt(X.var(axis=-1) + eps) + beta
+
+
+@layer_norm.mistake(
+    """This is RMSNorm: you divide by the root mean square, and the mean stays in. Look at a token
+    whose mean is a million: all its features come out close to 1. What does LayerNorm do first?"""
+)
+def root_mean_square(X, gamma, beta, eps):
+    return gamma * X / np.sqrt((X**2).mean(axis=-1, keepdims=True) + eps) + beta
+
+
+@layer_norm.mistake(
     """You take mean and variance of each feature over the tokens. So one token's result changes
     with its neighbours, and with padding. Over what does *layer* normalization average?"""
 )
@@ -141,7 +168,7 @@ def gradients_and_tokens(rng):
 layer_norm_backward = Exercise(
     np_normalization.layer_norm_backward,
     level=4,
-    minutes=40,
+    minutes=30,
     cases=gradients_and_tokens,
     hints=(
         "dgamma, dbeta and dXhat come from Y = gamma · Xhat + beta alone. For dX take one feature "
