@@ -35,18 +35,18 @@ def shift_matrix(k, d):
     """The matrix that moves a sinusoidal encoding by k positions, wherever it stands.
 
     k: any whole number; d features, even
-    ->  M (d, d) with E[p + k] = M E[p] for every p, where E = sinusoidal(n, d)
+    ->  T (d, d) with E[p + k] = T E[p] for every p, where E = sinusoidal(n, d)
 
     Features 2i and 2i + 1 are sin(pω_i) and cos(pω_i), ω_i = 10000^(−2i/d); write sin((p + k)ω_i)
     and cos((p + k)ω_i) in terms of the two. All other entries of M are zero.
     """
     angle = k * frequencies(d)  # (d / 2,)
     sine = np.arange(0, d, 2)  # where the sines stand; each cosine stands one further
-    M = np.zeros((d, d))
-    M[sine, sine] = M[sine + 1, sine + 1] = np.cos(angle)
-    M[sine, sine + 1] = np.sin(angle)
-    M[sine + 1, sine] = -np.sin(angle)
-    return M
+    T = np.zeros((d, d))
+    T[sine, sine] = T[sine + 1, sine + 1] = np.cos(angle)
+    T[sine, sine + 1] = np.sin(angle)
+    T[sine + 1, sine] = -np.sin(angle)
+    return T
 
 
 def sinusoidal_2d(rows, columns, d):

@@ -9,7 +9,7 @@ from tutorial_lib.from_scratch.positions import frequencies
 sinusoidal = Exercise(
     np_positions.sinusoidal,
     level=2,
-    minutes=15,
+    minutes=10,
     cases=lambda rng: (
         dict(n=n, d=d) for n, d in [(1, 2), (2, 2), (1, 4), (3, 4), (4, 6), (2, 10), (50, 8)]
     ),
@@ -92,7 +92,7 @@ def exponent_doubled(n, d):
 shift_matrix = Exercise(
     np_positions.shift_matrix,
     level=3,
-    minutes=20,
+    minutes=15,
     cases=lambda rng: (
         dict(k=k, d=d) for k, d in [(0, 2), (1, 2), (-1, 2), (1, 4), (3, 6), (-2, 4), (100, 8)]
     ),
@@ -102,7 +102,7 @@ shift_matrix = Exercise(
         "For one pair the block is 2 × 2 and knows only kω_i. Which of cos(kω_i), sin(kω_i), "
         "−sin(kω_i) stands where, if the column (sin, cos) goes in and comes out?",
         "The row of sin(a + b) is (cos b, sin b), that of cos(a + b) is (−sin b, cos b). Fill the "
-        "blocks with index arrays: `M[sine, sine + 1] = np.sin(angle)`, sine = 0, 2, 4, ….",
+        "blocks with index arrays: `T[sine, sine + 1] = np.sin(angle)`, sine = 0, 2, 4, ….",
     ),
 )
 
@@ -110,10 +110,10 @@ shift_matrix = Exercise(
 def _blocks(angle, a, b, c, d):
     """The block-diagonal matrix of [[a, b], [c, d]], each a function of the angle."""
     sine = np.arange(0, 2 * len(angle), 2)
-    M = np.zeros((2 * len(angle), 2 * len(angle)))
-    M[sine, sine], M[sine, sine + 1] = a(angle), b(angle)
-    M[sine + 1, sine], M[sine + 1, sine + 1] = c(angle), d(angle)
-    return M
+    T = np.zeros((2 * len(angle), 2 * len(angle)))
+    T[sine, sine], T[sine, sine + 1] = a(angle), b(angle)
+    T[sine + 1, sine], T[sine + 1, sine + 1] = c(angle), d(angle)
+    return T
 
 
 def _minus_sin(angle):
@@ -170,7 +170,7 @@ def always_one(k, d):
 sinusoidal_2d = Exercise(
     np_positions.sinusoidal_2d,
     level=2,
-    minutes=15,
+    minutes=10,
     cases=lambda rng: (
         dict(rows=rows, columns=columns, d=d)
         for rows, columns, d in [

@@ -18,7 +18,7 @@ def gradients_tokens_memory_weights(rng):
 multi_head_attention_backward = Exercise(
     np_multi_head.multi_head_attention_backward,
     level=4,
-    minutes=45,
+    minutes=40,
     cases=gradients_tokens_memory_weights,
     hints=(
         "Go back through project, split, attend, merge, project. Splitting and merging only move "
@@ -162,3 +162,20 @@ def weights_averaged(dY, X, memory, W, heads, mask):
     sequences = X[..., 0, 0].size
     averaged = {n: right[n] / sequences for n in ("dW_O", "dW_Q", "dW_K", "dW_V")}
     return {**right, **averaged}
+
+
+@multi_head_attention_backward.mistake(
+    """You do not use the mask: right without one, wrong with one. A forbidden pair has weight zero:
+    what can it add to H, and what gradient can flow through it?"""
+)
+def ignores_mask(dY, X, memory, W, heads, mask):
+    return np_multi_head.multi_head_attention_backward(dY, X, memory, W, heads, None)
+
+
+@multi_head_attention_backward.mistake(
+    """H is made with the mask and the gradients without it: dW_O is right, and what comes out of
+    the heads is not. Which function of chapter 01 makes the weights once more on its way back?"""
+)
+def mask_lost_on_the_way_back(dY, X, memory, W, heads, mask):
+    right = np_multi_head.multi_head_attention_backward(dY, X, memory, W, heads, mask)
+    return {**_backward(dY, X, memory, W, heads, None), "dW_O": right["dW_O"]}

@@ -10,7 +10,7 @@ from tutorial_lib.from_scratch import multi_head as np_multi_head
 multi_head_attention = Exercise(
     np_multi_head.multi_head_attention,
     level=2,
-    minutes=20,
+    minutes=15,
     cases=tokens_memory_weights,
     hints=(
         "Project, split, attend, merge, project. You have every piece: `split_heads`, `attention` "
@@ -116,6 +116,27 @@ def scales_by_the_whole_width(X, memory, W, heads, mask):
 
 
 @multi_head_attention.mistake(
+    """The scores are divided by √d twice, so by d in all, and the weights come out too even: the
+    more so the wider a head is. `attention` of chapter 01 takes queries and keys as they are. What
+    does it do with their product before the softmax?"""
+)
+def scales_twice(X, memory, W, heads, mask):
+    def attend(Q, K, V, mask):
+        return np_attention.attention(Q / Q.shape[-1] ** 0.5, K, V, mask)
+
+    return _multi_head(X, memory, W, heads, mask, attend=attend)
+
+
+@multi_head_attention.mistake(
+    """You multiply by W_O's transpose. W_O is square, so every shape fits, and a model trained so
+    would even work; with anybody else's weights the output is wrong. Feature r of H is to meet one
+    line of W_O: row r or column r?"""
+)
+def w_o_transposed(X, memory, W, heads, mask):
+    return _multi_head(X, memory, {**W, "W_O": W["W_O"].T}, heads, mask)
+
+
+@multi_head_attention.mistake(
     """Your softmax runs over the heads: for each pair of tokens the heads share out one unit of
     weight. Each head has a softmax of its own. Which axis of (..., heads, N, M) holds the keys?"""
 )
@@ -140,6 +161,14 @@ def mask_without_heads(X, memory, W, heads, mask):
         return np_attention.attention(Q, K, V, mask)
 
     return _multi_head(X, memory, W, heads, mask, attend=attend)
+
+
+@multi_head_attention.mistake(
+    """Your mask is turned round: each query sees just what it may not, and with a causal mask it
+    looks at the future alone. Libraries differ here. What does True say in this task's mask?"""
+)
+def mask_inverted(X, memory, W, heads, mask):
+    return _multi_head(X, memory, W, heads, mask if mask is None else ~mask)
 
 
 @multi_head_attention.mistake("""You do not use the mask: right without one, wrong with one.""")

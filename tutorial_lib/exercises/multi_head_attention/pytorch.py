@@ -23,7 +23,7 @@ def projected_tokens(rng):
     for batch, n, m, width, heads in [
         (1, 1, 1, 1, 1),
         (1, 1, 2, 2, 2),
-        (1, 2, 2, 4, 2),
+        (1, 2, 2, 6, 2),
         (1, 2, 3, 4, 2),
         (2, 3, 1, 6, 3),
         (2, 4, 2, 6, 2),
@@ -32,14 +32,14 @@ def projected_tokens(rng):
         shapes = dict(q=(batch, n, width), k=(batch, m, width), v=(batch, m, width))
         tensors = {name: torch.from_numpy(rng.normal(size=s)) for name, s in shapes.items()}
         yield {**{name: t.requires_grad_() for name, t in tensors.items()}, "heads": heads}
-    single = {name: torch.from_numpy(rng.normal(size=(2, 3, 4))).float() for name in "qkv"}
+    single = {name: torch.from_numpy(rng.normal(size=(2, 3, 6))).float() for name in "qkv"}
     yield {**single, "heads": 2}
 
 
 batched_heads = Exercise(
     batched_heads,
     level=2,
-    minutes=15,
+    minutes=10,
     cases=projected_tokens,
     hints=(
         "`@` works on the last two axes and treats all others as a batch. Bring the tensors to a "
@@ -112,6 +112,24 @@ def deals_out_features(q, k, v, heads):
 def softmax_over_heads(q, k, v, heads):
     q, k, v = (split_heads(x, heads) for x in (q, k, v))
     return merge_heads((q @ k.mT / q.shape[-1] ** 0.5).softmax(dim=1) @ v)
+
+
+@batched_heads.mistake(
+    """`softmax(dim=-2)` is over the queries: for each *key* the weights add up to one, and a query
+    can go away with nearly nothing. Which sums must be one in (B, heads, N, M)?"""
+)
+def softmax_over_queries(q, k, v, heads):
+    q, k, v = (split_heads(x, heads) for x in (q, k, v))
+    return merge_heads((q @ k.mT / q.shape[-1] ** 0.5).softmax(dim=-2) @ v)
+
+
+@batched_heads.mistake(
+    """There is no scale. A dot product of d features grows like √d, so the softmax gets too sharp
+    and its gradient small. What are scores divided by, and how wide is a head?"""
+)
+def no_scale(q, k, v, heads):
+    q, k, v = (split_heads(x, heads) for x in (q, k, v))
+    return merge_heads((q @ k.mT).softmax(dim=-1) @ v)
 
 
 @batched_heads.mistake(

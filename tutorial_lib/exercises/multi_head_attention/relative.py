@@ -9,7 +9,7 @@ from tutorial_lib.from_scratch.positions import frequencies
 relative_position_index = Exercise(
     np_positions.relative_position_index,
     level=3,
-    minutes=25,
+    minutes=15,
     cases=lambda rng: (
         dict(rows=rows, columns=columns)
         for rows, columns in [(1, 1), (1, 2), (2, 1), (1, 3), (2, 2), (2, 3), (3, 2), (3, 4)]
@@ -105,7 +105,7 @@ def queries_and_positions(rng):
 rotary = Exercise(
     np_positions.rotary,
     level=3,
-    minutes=20,
+    minutes=15,
     cases=queries_and_positions,
     hints=(
         "A pair (x_2i, x_2i+1) is a point in the plane. Which matrix turns a point by an angle?",
