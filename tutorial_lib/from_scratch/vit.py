@@ -10,7 +10,7 @@ to 4. Symbols and shapes, the same in prose and code:
     y        (B, D)          the image: the class token of Z_1, normalized
     logits   (B, K)          a score for each of K classes
 
-The weights are one dict:
+The weights are one dict, which the code calls W:
 
     E, b            (p·p·C, D), (D,)  patch embedding
     x_class         (D,)              class token
@@ -64,9 +64,9 @@ def prepend_class_token_backward(dZ_0):
 def vit(images, W, p, heads):
     """A Vision Transformer with one encoder layer: from pixels to a score for each class.
 
-    images  (B, H, W, C)  H and W multiples of p
-    W       dict of E (p·p·C, D), b (D,), x_class (D,), E_pos (1 + n, D), layer (the dict of an
-            encoder layer), gamma, beta (D,), W_head (D, K), b_head (K,)
+    images  (B, height, width, C)  height and width multiples of p
+    W       the weights, a dict: E (p·p·C, D), b (D,), x_class (D,), E_pos (1 + n, D), layer (the
+            dict of an encoder layer), gamma, beta (D,), W_head (D, K), b_head (K,)
     p       pixels, the side of a patch; heads: a divisor of D
     ->  logits (B, K)
 

@@ -15,6 +15,7 @@ import safetensors
 import torch
 from safetensors.torch import load_file, save_file
 
+from tutorial_lib.device import best_device
 from tutorial_lib.models.backbones.vit import ViT
 from tutorial_lib.recipes.data_size import BATCH, MODELS, accuracy, draw, loss_of, pictures
 from tutorial_lib.training import train
@@ -22,6 +23,25 @@ from tutorial_lib.training import train
 SHIPPED = Path(__file__).parent / "checkpoints" / "vit.safetensors"
 
 make, LR = MODELS["ViT"]  # 28 × 28 pixels in 49 patches of 4 × 4; 4 layers of 4 heads, 64 features
+COUNT, STEPS = 20_000, 2500  # pictures to learn from, and steps
+
+
+def fresh(seed: int) -> ViT:
+    """The model before its training."""
+    torch.manual_seed(seed)
+    return make(classes=10)
+
+
+def schedule(steps: int, seed: int) -> dict:
+    """The arguments of `train`."""
+    return dict(steps=steps, lr=LR, warmup=steps // 10, seed=seed)
+
+
+def learn(count: int, steps: int, seed: int) -> ViT:
+    """The model after its training on the first `count` pictures."""
+    model, batches = fresh(seed), draw(*pictures("train", count))
+    train(model, batches, loss_of, label="clothes", **schedule(steps, seed))
+    return model.eval()
 
 
 def load(path: Path = SHIPPED) -> tuple[ViT, dict[str, str]]:
@@ -34,28 +54,24 @@ def load(path: Path = SHIPPED) -> tuple[ViT, dict[str, str]]:
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="vit", description=__doc__.partition("\n")[0])
-    parser.add_argument("--steps", type=int, default=2500)
-    parser.add_argument("--count", type=int, default=20_000, help="pictures to learn from")
+    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--count", type=int, default=COUNT, help="pictures to learn from")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=SHIPPED, help="the checkpoint to write")
     options = parser.parse_args(arguments)
 
-    torch.manual_seed(options.seed)
     torch.set_num_threads(1)  # the matrices are small: more threads wait for each other
-    model = make(classes=10)
-    warmup = options.steps // 10
-    settings = dict(steps=options.steps, lr=LR, warmup=warmup, seed=options.seed)
-    train(model, draw(*pictures("train", options.count)), loss_of, label="clothes", **settings)
+    model = learn(options.count, options.steps, options.seed)
 
     measured = accuracy(model, *pictures("test"))
     record = {
         "recipe": "tutorial_lib.recipes.vit",
-        **settings,
+        **schedule(options.steps, options.seed),
         "batch": BATCH,
         "count": options.count,
         "accuracy": f"{measured:.4f}",
         "date": datetime.date.today().isoformat(),
-        "device": next(model.parameters()).device.type,
+        "device": best_device().type,
         "python": platform.python_version(),
         "torch": torch.__version__,
     }

@@ -132,7 +132,7 @@ def gradients_of_tokens(rng):
 prepend_class_token_backward = Exercise(
     np_vit.prepend_class_token_backward,
     level=2,
-    minutes=10,
+    minutes=5,
     cases=gradients_of_tokens,
     hints=(
         "Write the sum for one number: Z_0[b, t, c] is what, for t = 0 and for t > 0? Who else "

@@ -46,7 +46,7 @@ def images_and_maps(rng):
 embed_by_convolution = Exercise(
     embed_by_convolution,
     level=3,
-    minutes=20,
+    minutes=15,
     cases=images_and_maps,
     hints=(
         "Column d of E is a small picture: what token feature d looks for in a patch. That picture "
@@ -147,6 +147,16 @@ def tokens_by_reshape(images, E, b, p):
 )
 def patches_column_by_column(images, E, b, p):
     return _convolved(images, E, b, p).permute(0, 3, 2, 1).flatten(1, 2)
+
+
+@embed_by_convolution.mistake(
+    """Your images lie on their side: `permute(0, 3, 2, 1)` gives (B, C, W, H), so the kernels meet
+    patches with rows and columns exchanged, and the tokens come column by column. In which order
+    does conv2d want the last two axes?"""
+)
+def images_on_their_side(images, E, b, p):
+    x = images.permute(0, 3, 2, 1)
+    return F.conv2d(x, _right_kernel(images, E, p), b, stride=p).flatten(2).mT
 
 
 @embed_by_convolution.mistake("The bias is missing: what is b added to?")

@@ -39,7 +39,7 @@ NAMES = ("image_size", "patch", "channels", "classes", "dim", "depth", "hidden")
 vit_cost = Exercise(
     vit_cost,
     level=2,
-    minutes=20,
+    minutes=15,
     cases=lambda rng: (
         dict(zip(NAMES, sizes))
         for sizes in [

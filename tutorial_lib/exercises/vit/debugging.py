@@ -57,6 +57,8 @@ def tokens_and_heads(rng):
             Z=rng.normal(size=(B, N, D)), W_head=rng.normal(size=(D, K)), b_head=rng.normal(size=K)
         )
     large = dict(Z=(2, 2, 3), W_head=(3, 2), b_head=(2,))
+    small = {name: rng.normal(size=shape) for name, shape in large.items()}
+    yield small | {"Z": 1e-3 * small["Z"]}  # a variance about as large as eps
     yield {name: 30 * rng.normal(size=shape) for name, shape in large.items()}
     yield {name: rng.normal(size=shape).astype(np.float32) for name, shape in large.items()}
 
@@ -65,7 +67,7 @@ class_probabilities = Exercise(
     class_probabilities,
     start=buggy_class_probabilities,
     level=3,
-    minutes=15,
+    minutes=10,
     cases=tokens_and_heads,
     hints=(
         "A loss near zero needs a probability near one, and that needs one logit far above the "
@@ -129,3 +131,29 @@ def over_tokens_and_features(Z, W_head, b_head):
 )
 def mean_of_the_tokens(Z, W_head, b_head):
     return softmax(_normalized(Z.mean(axis=1)) @ W_head + b_head)
+
+
+@class_probabilities.mistake(
+    """These are logits: they are not positive, and rows do not sum to one. The order is right now;
+    which step has gone missing on the way?"""
+)
+def logits(Z, W_head, b_head):
+    return _normalized(Z[:, 0]) @ W_head + b_head
+
+
+@class_probabilities.mistake(
+    """The order is right, but your softmax runs over the batch: columns sum to one, and an image
+    alone gets probability 1 for every class. Among what does an image have to choose?"""
+)
+def softmax_over_the_batch(Z, W_head, b_head):
+    return softmax((_normalized(Z[:, 0]) @ W_head + b_head).T).T
+
+
+@class_probabilities.mistake(
+    """The order is right, but eps stands outside the root, `sqrt(var) + eps`. The two part where
+    the variance is small. To what does LayerNorm add eps?"""
+)
+def eps_outside_the_root(Z, W_head, b_head):
+    y = Z[:, 0]
+    y = (y - y.mean(axis=-1, keepdims=True)) / (y.std(axis=-1, keepdims=True) + 1e-6)
+    return softmax(y @ W_head + b_head)

@@ -31,7 +31,7 @@ def layers_of_weights(rng):
 attention_rollout = Exercise(
     torch_rollout.attention_rollout,
     level=3,
-    minutes=20,
+    minutes=15,
     cases=layers_of_weights,
     hints=(
         "What token i is made of after one layer: half of itself, which the residual carries, and "
@@ -124,6 +124,16 @@ def identity_at_the_end(weights):
 
 
 @attention_rollout.mistake(
+    """Each head of yours is followed through all layers by itself, and the mean comes at the end.
+    What head 1 of a layer has mixed is read by every head of the next, for their results are joined
+    in between. When must the heads meet?"""
+)
+def each_head_alone(weights):
+    one = torch.eye(weights[0].shape[-1], dtype=weights[0].dtype)
+    return _product([(p + one) / 2 for p in weights]).mean(dim=1)
+
+
+@attention_rollout.mistake(
     """You average over the images as well. Each image has paths of its own: which axis holds the
     heads?"""
 )
@@ -146,12 +156,14 @@ def weights_and_grids(rng):
         yield dict(weights=_weights(rng, batch, heads, n, n), grid=grid)
     yield dict(weights=_weights(rng, 1, 2, 7, 7, sharpness=5), grid=(2, 3))
     yield dict(weights=_weights(rng, 2, 2, 7, 7).float(), grid=(3, 2))
+    for tokens, grid in [(2, (1, 2)), (7, (3, 3))]:  # of another grid; one patch would broadcast
+        yield dict(weights=_weights(rng, 1, 1, tokens, tokens), grid=grid)
 
 
 attention_distance = Exercise(
     torch_rollout.attention_distance,
     level=3,
-    minutes=25,
+    minutes=15,
     cases=weights_and_grids,
     hints=(
         "First the distances alone: an (n, n) matrix from the rows and columns of the patches. "
@@ -164,8 +176,14 @@ attention_distance = Exercise(
 )
 
 
+def _checked(weights, grid):
+    if weights.shape[-1] != 1 + grid[0] * grid[1]:
+        raise ValueError("wrong number of tokens")
+
+
 def _distances(weights, grid, power=2):
     """(n, n) distances between patches, on the torch dtype of the weights."""
+    _checked(weights, grid)
     i = torch.arange(grid[0] * grid[1])
     place = torch.stack([i // grid[1], i % grid[1]], dim=-1).to(weights)
     return torch.linalg.vector_norm(place[:, None] - place, ord=power, dim=-1)
@@ -202,6 +220,7 @@ def last_token_left_out(weights, grid):
     long. Where in the picture is patch i?"""
 )
 def along_the_line(weights, grid):
+    _checked(weights, grid)
     i = torch.arange(grid[0] * grid[1]).to(weights)
     return _mean_distance(_shares(weights[..., 1:, 1:]), (i[:, None] - i).abs())
 
@@ -254,3 +273,15 @@ def columns_sum_to_one(weights, grid):
     patches = weights[..., 1:, 1:]
     patches = patches / patches.sum(dim=-2, keepdim=True)
     return _mean_distance(patches, _distances(weights, grid))
+
+
+@attention_distance.mistake(
+    """Right for weights that fit the grid. Others fail with an error about shapes, or worse: those
+    of a single patch are spread over the whole grid, by broadcasting, and give a number. What does
+    the task want instead?"""
+)
+def without_a_check(weights, grid):
+    i = torch.arange(grid[0] * grid[1])
+    place = torch.stack([i // grid[1], i % grid[1]], dim=-1).to(weights)
+    distance = (place[:, None] - place).norm(dim=-1)
+    return _mean_distance(_shares(weights[..., 1:, 1:]), distance)

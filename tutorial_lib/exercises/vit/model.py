@@ -56,7 +56,7 @@ def _single(value):
 vit = Exercise(
     np_vit.vit,
     level=3,
-    minutes=20,
+    minutes=15,
     cases=images_and_weights,
     hints=(
         "Five lines, one for each line of the formula. Write the shape behind each.",
@@ -145,3 +145,21 @@ def one_head(images, W, p, heads):
 )
 def probabilities(images, W, p, heads):
     return softmax(_logits(images, W, p, heads))
+
+
+@vit.mistake(
+    """The head's bias is missing: `b_head` has a number for each class. What is it added to?"""
+)
+def without_the_head_s_bias(images, W, p, heads):
+    return _logits(images, W | {"b_head": 0 * W["b_head"]}, p, heads)
+
+
+@vit.mistake(
+    """The last norm stands before the layer, on Z_0, and the head reads what no norm has seen. The
+    layer has norms of its own at its start. After which sum does the formula put the last one?"""
+)
+def last_norm_before_the_layer(images, W, p, heads):
+    X = patch_embedding(images, W["E"], W["b"], p)
+    Z_0 = np_vit.prepend_class_token(X, W["x_class"], W["E_pos"])
+    Z_1 = encoder_layer(_norm(Z_0, W), W["layer"], heads, norm_first=True)
+    return linear(Z_1[:, 0], W["W_head"], W["b_head"])

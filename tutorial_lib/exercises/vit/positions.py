@@ -21,12 +21,17 @@ def positions_and_grids(rng):
         yield dict(positions=positions.requires_grad_(), grid=grid, new_grid=new_grid)
     single = torch.from_numpy(rng.normal(size=(7, 3))).float()
     yield dict(positions=single, grid=(2, 3), new_grid=(4, 4))
+    # 11 · (15 / 11) is less than 15 in floating point: a grid given as a factor loses a column.
+    line = torch.from_numpy(rng.normal(size=(12, 1)))
+    yield dict(positions=line, grid=(1, 11), new_grid=(1, 15))
+    short = torch.from_numpy(rng.normal(size=(6, 3)))  # 6 rows where 7 are expected
+    yield dict(positions=short, grid=(2, 3), new_grid=(4, 4))
 
 
 interpolate_positions = Exercise(
     torch_patches.interpolate_positions,
     level=3,
-    minutes=20,
+    minutes=15,
     cases=positions_and_grids,
     hints=(
         "Each feature of the positions is a picture with a pixel for each patch. Which row of the "
@@ -40,7 +45,13 @@ interpolate_positions = Exercise(
 )
 
 
+def _checked(positions, grid):
+    if len(positions) != 1 + grid[0] * grid[1]:
+        raise ValueError("wrong number of positions")
+
+
 def _picture(positions, grid):
+    _checked(positions, grid)
     return positions[1:].T.reshape(1, -1, *grid)
 
 
@@ -58,6 +69,7 @@ def _table(positions, picture):
     stand in a grid?"""
 )
 def one_line_with_the_class_token(positions, grid, new_grid):
+    _checked(positions, grid)
     size = 1 + new_grid[0] * new_grid[1]
     return F.interpolate(positions.T[None], size=size, mode="linear")[0].T
 
@@ -68,6 +80,7 @@ def one_line_with_the_class_token(positions, grid, new_grid):
     neighbours?"""
 )
 def patches_as_one_line(positions, grid, new_grid):
+    _checked(positions, grid)
     size = new_grid[0] * new_grid[1]
     line = F.interpolate(positions[1:].T[None], size=size, mode="linear")[0]
     return torch.cat([positions[:1], line.T])
@@ -95,6 +108,7 @@ def new_columns_before_rows(positions, grid, new_grid):
     then mixes features. What must be side by side in memory for a picture of one feature?"""
 )
 def reshaped_without_transpose(positions, grid, new_grid):
+    _checked(positions, grid)
     picture = positions[1:].reshape(1, positions.shape[1], *grid)
     return _table(positions, F.interpolate(picture, size=new_grid, mode="bicubic"))
 
@@ -137,3 +151,32 @@ def corners_aligned(positions, grid, new_grid):
 )
 def without_the_class_token(positions, grid, new_grid):
     return _table(positions, _resized(positions, grid, new_grid))[1:]
+
+
+@interpolate_positions.mistake(
+    """You resize with `antialias=True`, as one does with photographs. A smaller grid is smoothed
+    before, and PyTorch then takes another cubic curve as well, so that larger grids differ too.
+    What does the task say of the interpolation?"""
+)
+def smoothed_first(positions, grid, new_grid):
+    return _table(positions, _resized(positions, grid, new_grid, antialias=True))
+
+
+@interpolate_positions.mistake(
+    """You pass the new grid as a factor (`scale_factor`), and the size is rounded down from a
+    product: 11 · (15 / 11) is a little less than 15 in floating point, and a column is lost. What
+    else could you tell `F.interpolate`, which needs no rounding?"""
+)
+def by_a_factor(positions, grid, new_grid):
+    factor = tuple(new / old for new, old in zip(new_grid, grid))
+    picture = F.interpolate(_picture(positions, grid), scale_factor=factor, mode="bicubic")
+    return _table(positions, picture)
+
+
+@interpolate_positions.mistake(
+    """Right for all tables that fit their grid. With a row too few the reshape fails, and its error
+    speaks of sizes that the caller has never seen. What does the task want to happen?"""
+)
+def without_a_check(positions, grid, new_grid):
+    picture = positions[1:].T.reshape(1, positions.shape[1], *grid)
+    return _table(positions, F.interpolate(picture, size=new_grid, mode="bicubic"))

@@ -23,7 +23,7 @@ def patches_and_positions(rng):
 prepend_class_token = Exercise(
     np_vit.prepend_class_token,
     level=2,
-    minutes=15,
+    minutes=10,
     cases=patches_and_positions,
     hints=(
         "How many tokens come out for n patches, and how many rows has E_pos? That says what is "
