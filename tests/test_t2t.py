@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from tutorial_lib.benchmarking import peak_bytes
 from tutorial_lib.layers.transformer import EncoderLayer
 from tutorial_lib.models.backbones.t2t import (
     PAPER,
@@ -71,6 +72,20 @@ def test_token_layer_starts_its_residual_at_the_values(token_layer):
         nn.init.zeros_(part.bias)
     x = torch.randn(2, 5, 9)
     torch.testing.assert_close(layer(x), layer.to_v(layer.norm(x)))
+
+
+@EITHER
+def test_token_layers_store_no_matrix_of_weights(token_layer):
+    n, layer = 1024, token_layer(9, 8)
+    q, k, v = torch.randn(3, 2, n, 8)
+    assert peak_bytes(lambda: layer.attend(q, k, v)) < 4 * 2 * n * n / 2
+
+
+def test_attention_of_the_token_transformer_is_softmax_attention():
+    layer = TokenTransformer(9, 4)
+    q, k, v = torch.randn(3, 2, 5, 4)
+    expected = (q @ k.mT / 2).softmax(dim=-1) @ v
+    torch.testing.assert_close(layer.attend(q, k, v), expected)
 
 
 @EITHER

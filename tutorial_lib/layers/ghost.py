@@ -41,7 +41,9 @@ class GhostLinear(nn.Module):
     dim, out    features of a token before and after; out is a multiple of ratio
     ratio       s: one feature in s is computed, and scaled and bent s − 1 times
     activation  the bend, after the computed features and again after the scaled ones. If not
-                given, a ghost is a multiple of its feature: it holds nothing new
+                given, the layer is a linear map of rank out / ratio at most: a ghost is a multiple
+                of its feature. As a query or key it can still be of use, in another head, where the
+                same features are weighted in another way
     """
 
     def __init__(self, dim: int, out: int, ratio: int, activation=None):

@@ -1,4 +1,4 @@
-"""Short bars across the borders of patches: T2T against a hard split, without and with noise.
+"""Short bars across the borders of patches: hard and soft splits, clean and with noise.
 
 Taught in chapter 09, after Yuan et al., Tokens-to-Token ViT (ICCV 2021, 2101.11986). Measure again,
 a few minutes on two cores:
@@ -7,34 +7,56 @@ a few minutes on two cores:
 """
 
 import math
+from functools import partial
 from itertools import product
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
+from tutorial_lib.layers.soft_split import SoftSplit
 from tutorial_lib.layers.transformer import EncoderLayer
 from tutorial_lib.models.backbones.t2t import T2TModule, T2TViT, TokenTransformer
 from tutorial_lib.recipes.recording import record
 from tutorial_lib.training import train
 
 SIDE, PATCH, LENGTH = 28, 7, 5  # pixels
-STEPS, BATCH, LR, NOISES, SEEDS = 120, 48, 2e-3, (0.0, 0.1), range(3)
+MEAN, STD = 0.0079, 0.0706  # of the bars' pixels, without noise
+BATCH, LR, SEEDS = 48, 2e-3, range(3)
+STEPS = {0.0: 120, 0.1: 360}  # noise -> steps of training
 
-HARD = ((7, 7, 0),)  # window, stride, padding of each split: both make 16 tokens
+HARD = ((7, 7, 0),)  # window, stride, padding of each split: all make 16 tokens
 SOFT = ((7, 4, 2), (3, 2, 1), (3, 1, 1))
-MODELS = {"hard split": (HARD, 3), "T2T": (SOFT, 2)}  # splits, and layers: about equal in size
+APART = ((4, 4, 0), (2, 2, 1), (1, 1, 0))  # the grids of SOFT, and nothing overlaps
+
+
+def t2t(splits, token_dim=16):
+    """Images (B, 1, 28, 28) to 16 tokens of 48 features."""
+    return T2TModule(1, splits, token_dim, 48, TokenTransformer)
+
+
+def normed():
+    """The hard split with what a token layer begins with: every patch to mean 0, variance 1."""
+    return nn.Sequential(SoftSplit(PATCH, PATCH, 0), nn.LayerNorm(49), nn.Linear(49, 48))
+
+
+MODELS = {  # name -> how tokens are made, and how many layers follow: about equal in size
+    "hard split": (partial(t2t, HARD), 3),
+    "hard split, LayerNorm": (normed, 3),
+    "T2T, no overlap": (partial(t2t, APART, 32), 2),
+    "T2T": (partial(t2t, SOFT), 2),
+}
 
 
 def centres(count, crossing, generator):
-    """Middles of bars, as (row, column): on a border between two patches and anywhere along it, or
-    in the middle of a patch; half a pixel of jitter each way  ->  (count, 2)."""
+    """Middles of bars, as (row, column): on a border between two patches, or half a patch beside
+    it, in the middle of the patches; half a pixel of jitter; anywhere along it  ->  (count, 2)."""
     jitter = torch.rand(count, 2, generator=generator) - 0.5
-    if not crossing:
-        return torch.randint(4, (count, 2), generator=generator) * PATCH + 3 + jitter
     border = torch.randint(1, 4, (count, 2), generator=generator) * PATCH - 0.5 + jitter
+    line = border if crossing else border - PATCH / 2
     along = 3 + 21 * torch.rand(count, 2, generator=generator)
     is_row = torch.randint(2, (count, 1), generator=generator) == torch.arange(2)
-    return torch.where(is_row, border, along)
+    return torch.where(is_row, line, along)
 
 
 def bars(count, crossing, generator, noise=0.0):
@@ -52,21 +74,32 @@ def bars(count, crossing, generator, noise=0.0):
     return (images + noise * torch.randn(images.shape, generator=generator))[:, None], direction
 
 
-def learn(name, crossing, noise, seed, steps=STEPS, label="training"):
-    """A trained model, and its accuracy on 1,000 fresh bars. Training bars are fresh too."""
-    torch.manual_seed(seed)
-    splits, depth = MODELS[name]
-    embed = T2TModule(1, splits, 16, 48, TokenTransformer)
-    model = T2TViT(embed, [EncoderLayer(48, 4, 96) for _ in range(depth)], 48, 4)
+def normalise(images, noise):
+    """Pictures of bars with this noise to mean 0 and standard deviation 1."""
+    return (images - MEAN) / math.hypot(STD, noise)
 
-    def draw(generator):
-        return bars(BATCH, crossing, generator, noise)
+
+def learn(name, crossing, noise, seed, raw=False, steps=None, label="training"):
+    """A trained model, and its accuracy on 1,000 fresh bars. Training bars are fresh too.
+
+    name, crossing, noise  a model of MODELS, see `centres`, see `bars`
+    raw                    True: the pixels are not normalised
+    steps                  of training, those of STEPS if not given
+    """
+    torch.manual_seed(seed)
+    embed, depth = MODELS[name]
+    model = T2TViT(embed(), [EncoderLayer(48, 4, 96) for _ in range(depth)], 48, 4)
+
+    def fresh(count, generator):
+        images, direction = bars(count, crossing, generator, noise)
+        return images if raw else normalise(images, noise), direction
 
     def loss_of(model, images, direction):
         return F.cross_entropy(model(images), direction)
 
-    train(model, draw, loss_of, steps=steps, lr=LR, seed=seed, label=label)
-    images, direction = bars(1000, crossing, torch.Generator().manual_seed(10_000 + seed), noise)
+    steps = STEPS[noise] if steps is None else steps
+    train(model, partial(fresh, BATCH), loss_of, steps=steps, lr=LR, seed=seed, label=label)
+    images, direction = fresh(1000, torch.Generator().manual_seed(10_000 + seed))
     model.cpu().eval()
     with torch.no_grad():
         return model, (model(images).argmax(-1) == direction).float().mean().item()
@@ -75,15 +108,20 @@ def learn(name, crossing, noise, seed, steps=STEPS, label="training"):
 def measure(row):
     """One row of the record, in a process of its own."""
     torch.set_num_threads(1)
-    return row | {"accuracy": learn(row["model"], True, row["noise"], row["seed"])[1]}
+    settings = {key: row[key] for key in ("crossing", "noise", "seed", "raw")}
+    model, accuracy = learn(row["model"], **settings)
+    parameters = sum(p.numel() for p in model.parameters())
+    return row | {"parameters": parameters, "accuracy": accuracy}
 
 
 def plan():
-    return [
-        {"model": name, "noise": noise, "seed": seed}
-        for seed, noise, name in product(SEEDS, NOISES, MODELS)
-    ]
+    """All models across borders; the hard split also beside them; two models with raw pixels."""
+    settings = [(name, True, noise, False) for noise, name in product(STEPS, MODELS)]
+    settings += [("hard split", False, noise, False) for noise in STEPS]
+    settings += [(name, True, 0.0, True) for name in ("hard split", "T2T")]
+    names = ("model", "crossing", "noise", "raw")
+    return [dict(zip(names, setting), seed=seed) for seed, setting in product(SEEDS, settings)]
 
 
 if __name__ == "__main__":
-    record("crossing-bars", plan(), measure, steps=STEPS, batch=BATCH)
+    record("crossing-bars", plan(), measure, steps={str(k): v for k, v in STEPS.items()})

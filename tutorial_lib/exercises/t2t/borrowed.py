@@ -120,7 +120,9 @@ def sum_of_branches(x, reduce, middle, expand, groups):
         `reduce`, ReLU, `middle` with padding=1 and groups=groups, ReLU, `expand`
 
     Branch i owns D / groups of the D channels: all of x goes through its rows of `reduce`, a ReLU,
-    its rows of `middle` (padding 1), a ReLU and its columns of `expand`. Do it without `groups=`.
+    its rows of `middle` (padding 1), a ReLU and its columns of `expand`.
+
+    Do it without `groups=`. That is on trust: the results are the same, so the check cannot tell.
     """
     total = torch.zeros_like(x)
     kernels = reduce.chunk(groups), middle.chunk(groups), expand.chunk(groups, dim=1)
@@ -154,7 +156,7 @@ def maps_and_kernels(rng):
 sum_of_branches = Exercise(
     sum_of_branches,
     level=3,
-    minutes=20,
+    minutes=15,
     cases=maps_and_kernels,
     hints=(
         "In a grouped convolution, channel 0 … D/groups − 1 of the output see the same channels of "

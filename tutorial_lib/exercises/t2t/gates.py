@@ -44,7 +44,7 @@ def maps_and_matrices(rng):
 squeeze_excitation = Exercise(
     squeeze_excitation,
     level=2,
-    minutes=15,
+    minutes=10,
     cases=maps_and_matrices,
     hints=(
         "Three lines, as in the formulas. Write the shape beside each: z and s have one number for "
@@ -93,6 +93,29 @@ def no_relu(u, w_1, w_2):
 )
 def adds_the_gate(u, w_1, w_2):
     return _gated(u, w_1, w_2, scale=lambda u, s: u + s)
+
+
+@squeeze_excitation.mistake(
+    """You return the gates, (B, C). They are what the image decides; what should they do to u?"""
+)
+def returns_the_gates(u, w_1, w_2):
+    return torch.sigmoid((u.mean(dim=(2, 3)) @ w_1.mT).relu() @ w_2.mT)
+
+
+@squeeze_excitation.mistake(
+    """Your gates have the right axes, (B, C, 1, 1), and are all that you return. Which step of the
+    three formulas is missing?"""
+)
+def returns_the_gates_with_axes(u, w_1, w_2):
+    return _gated(u, w_1, w_2, scale=lambda u, s: s)
+
+
+@squeeze_excitation.mistake(
+    """You add the gated maps to the maps as they were. A factor 1 + s lies between 1 and 2: which
+    channel can such a gate shut?"""
+)
+def adds_the_gated_maps(u, w_1, w_2):
+    return _gated(u, w_1, w_2, scale=lambda u, s: u + s * u)
 
 
 @squeeze_excitation.mistake(
@@ -166,7 +189,7 @@ def maps_and_two_kernels(rng):
 ghost_module = Exercise(
     ghost_module,
     level=2,
-    minutes=15,
+    minutes=10,
     cases=maps_and_two_kernels,
     hints=(
         "Two convolutions and a concatenation. What is the input of the second?",

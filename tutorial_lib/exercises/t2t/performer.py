@@ -38,7 +38,7 @@ def tokens_and_directions(rng):
 positive_features = Exercise(
     positive_features,
     level=2,
-    minutes=15,
+    minutes=10,
     cases=tokens_and_directions,
     hints=(
         "Four steps: shrink x, its products with all directions, its own squared length, one "
@@ -116,6 +116,27 @@ def length_for_its_square(x, w):
 
 
 @positive_features.mistake(
+    """You shrink x for the products with w, and take the square of x as it was. The two terms of an
+    exponent belong together: which x does each of them see in the formula?"""
+)
+def square_of_the_unscaled(x, w):
+    m, d = w.shape
+    return torch.exp(x / d**0.25 @ w.mT - (x * x).sum(dim=-1, keepdim=True) / 2) / m**0.5
+
+
+@positive_features.mistake(
+    """You subtract each token's largest exponent, as a stable softmax does. That is a factor of its
+    own for each token: from a query it cancels, from a key it does not, and φ(q)·φ(k) is no longer
+    the exponential. Which keys would lose weight?"""
+)
+def subtracts_the_maximum(x, w):
+    m, d = w.shape
+    x = x / d**0.25
+    exponents = x @ w.mT - (x * x).sum(dim=-1, keepdim=True) / 2
+    return torch.exp(exponents - exponents.amax(dim=-1, keepdim=True)) / m**0.5
+
+
+@positive_features.mistake(
     """A ReLU in place of the exponential. Its features are positive and there are transformers that
     use them, but they estimate another kernel. Which function makes the mean exp(q·k / √d)?"""
 )
@@ -126,11 +147,11 @@ def relu_features(x, w):
 linear_attention = Exercise(
     performer.linear_attention,
     level=2,
-    minutes=15,
+    minutes=10,
     cases=lambda rng: (
         {
             **{
-                name: torch.from_numpy(rng.random(size=(*batch, length, m)))
+                name: torch.from_numpy(rng.random(size=(*batch, length, m)) + 0.5)
                 for name, length in [("phi_q", n), ("phi_k", M)]
             },
             "v": torch.from_numpy(rng.normal(size=(*batch, M, d))).requires_grad_(),
@@ -206,3 +227,27 @@ def normalises_features(phi_q, phi_k, v):
 def one_sum_for_all(phi_q, phi_k, v):
     total = (phi_q @ phi_k.mT).sum(dim=(-2, -1), keepdim=True)
     return phi_q @ (phi_k.mT @ v) / total
+
+
+@linear_attention.mistake(
+    """You normalise each key's features first. Then a key that should weigh twice as much as
+    another weighs the same: its length is gone before the query sees it. What sums to one?"""
+)
+def normalises_each_key(phi_q, phi_k, v):
+    return linear_attention.reference(phi_q, phi_k / phi_k.sum(dim=-1, keepdim=True), v)
+
+
+@linear_attention.mistake(
+    """Each *feature* of yours sums to one over the keys. The query's weights then sum to the sum of
+    its own features, which is one only by chance. Where does the query enter the denominator?"""
+)
+def normalises_each_feature(phi_q, phi_k, v):
+    return phi_q @ ((phi_k / phi_k.sum(dim=-2, keepdim=True)).mT @ v)
+
+
+@linear_attention.mistake(
+    """Almost: you add a small number to the denominator, against a division by zero, and it can be
+    seen in the result. All features are positive. Can their products sum to zero?"""
+)
+def adds_a_millionth(phi_q, phi_k, v):
+    return phi_q @ (phi_k.mT @ v) / ((phi_q @ phi_k.mT).sum(dim=-1, keepdim=True) + 1e-6)

@@ -1,108 +1,10 @@
-"""Overlapping windows: how many, which pixels, and the way back."""
+"""Overlapping windows: which pixels, and the way back."""
 
 import numpy as np
 
 from tutorial_lib.checking import Exercise
+from tutorial_lib.exercises.t2t.counting import SPLITS
 from tutorial_lib.from_scratch import soft_split as np_soft_split
-
-SPLITS = [(1, 1, 1, 1, 0), (2, 2, 2, 2, 0), (3, 4, 2, 1, 0), (4, 6, 3, 2, 1), (5, 5, 3, 1, 1)]
-SPLITS += [(6, 7, 4, 3, 2), (1, 5, 3, 2, 1), (3, 8, 2, 3, 0)]  # height, width, k, s, p
-
-
-def image_sizes(rng):
-    names = ("height", "width", "k", "s", "p")
-    for sizes in [*SPLITS, (224, 224, 7, 4, 2), (56, 56, 3, 2, 1), (2, 9, 5, 1, 1)]:
-        yield dict(zip(names, sizes))
-
-
-token_count = Exercise(
-    np_soft_split.token_count,
-    level=1,
-    minutes=10,
-    cases=image_sizes,
-    hints=(
-        "In one dimension: the first window begins at −p, and its last pixel must not lie beyond "
-        "the padding at the other end. How far may its beginning move?",
-        "It may move height + 2p − k pixels, in steps of s. How many steps are whole, and how many "
-        "windows do that many steps make?",
-        "`(height + 2 * p - k) // s + 1` rows, and the same with the width. Before it, "
-        "`raise ValueError(...)` if the smaller side + 2p is less than k.",
-    ),
-)
-
-
-def _count(height, width, rows_of):
-    if min(rows_of(height), rows_of(width)) < 1:
-        raise ValueError
-    return rows_of(height), rows_of(width)
-
-
-@token_count.mistake(
-    """One window too few each way: you count the steps and not the windows. With no step at all,
-    how many windows are there?"""
-)
-def counts_steps(height, width, k, s, p):
-    if min(height, width) + 2 * p < k:
-        raise ValueError
-    return (height + 2 * p - k) // s, (width + 2 * p - k) // s
-
-
-@token_count.mistake(
-    """The padding is counted once. There are p pixels of zeros on each side of the image: how many
-    at both ends together?"""
-)
-def pads_one_side(height, width, k, s, p):
-    return _count(height, width, lambda side: (side + p - k) // s + 1)
-
-
-@token_count.mistake(
-    """You step by k − s. In the paper s is the overlap, and then that is the step; here s is the
-    step itself. Read the docstring's line about s again: what would s = k mean?"""
-)
-def takes_s_for_the_overlap(height, width, k, s, p):
-    return _count(height, width, lambda side: (side + 2 * p - k) // (k - s) + 1)
-
-
-@token_count.mistake(
-    """You forget the padding: the windows at the border are missing. A window may hang over the
-    image by p pixels. How large is the padded image?"""
-)
-def forgets_the_padding(height, width, k, s, p):
-    return _count(height, width, lambda side: (side - k) // s + 1)
-
-
-@token_count.mistake(
-    """You round up. Your last window then hangs over the padding, where there is no pixel. What
-    should happen to the pixels that are left over?"""
-)
-def rounds_up(height, width, k, s, p):
-    return _count(height, width, lambda side: -((k - side - 2 * p) // s) + 1)
-
-
-@token_count.mistake(
-    """You divide the image by the stride. That is right for a hard split, where a window begins
-    with every stride. Which beginnings leave too little room for a whole window?"""
-)
-def divides_by_the_stride(height, width, k, s, p):
-    if min(height, width) + 2 * p < k:
-        raise ValueError
-    return (height + 2 * p) // s, (width + 2 * p) // s
-
-
-@token_count.mistake(
-    """A window larger than the padded image gives no error but a number, here zero or less. Such a
-    split fails much later, with an empty tensor. What should the function say, and when?"""
-)
-def lets_an_image_be_too_small(height, width, k, s, p):
-    return (height + 2 * p - k) // s + 1, (width + 2 * p - k) // s + 1
-
-
-@token_count.mistake(
-    """Rows and columns are swapped. Rows lie one below the other: does their number follow from
-    the height or from the width?"""
-)
-def columns_first(height, width, k, s, p):
-    return np_soft_split.token_count(width, height, k, s, p)
 
 
 def images_to_split(rng):
@@ -118,7 +20,7 @@ def images_to_split(rng):
 soft_split = Exercise(
     np_soft_split.soft_split,
     level=3,
-    minutes=25,
+    minutes=20,
     cases=images_to_split,
     hints=(
         "Two loops are enough, of k steps each: not over the windows but over the pixels inside a "
@@ -185,6 +87,40 @@ def hard_split(images, k, s, p):
 
 
 @soft_split.mistake(
+    """You have the right number of windows, and they lie too close: each begins one pixel after its
+    neighbour, so the lower right of the image is in no token. By how many pixels do they move?"""
+)
+def begins_at_i(images, k, s, p):
+    rows, columns = np_soft_split.token_count(*images.shape[1:3], k, s, p)
+    dense = np_soft_split.token_count(*images.shape[1:3], k, 1, p)
+    windows = np_soft_split.soft_split(images, k, 1, p).reshape(len(images), *dense, -1)
+    return windows[:, :rows, :columns].reshape(len(images), rows * columns, -1)
+
+
+@soft_split.mistake(
+    """You pad all four axes: there are images of nothing in the batch, and channels of nothing in
+    the pixels. Which axes of (B, H, W, C) have a border?"""
+)
+def pads_batch_and_channels(images, k, s, p):
+    return np_soft_split.soft_split(np.pad(images, p), k, s, 0)
+
+
+@soft_split.mistake(
+    """The windows you cut are larger than the place you made for them: `np.pad(images, p)` widens
+    the batch and the channels too. What width does each of the four axes need?"""
+)
+def pads_all_and_cuts(images, k, s, p):
+    B, H, W, C = images.shape
+    rows, columns = np_soft_split.token_count(H, W, k, s, p)
+    padded = np.pad(images, p)
+    windows = np.empty((B, rows, columns, k, k, C), images.dtype)
+    for y in range(k):
+        for x in range(k):
+            windows[:, :, :, y, x] = padded[:, y : y + s * rows : s, x : x + s * columns : s]
+    return windows.reshape(B, rows * columns, k * k * C)
+
+
+@soft_split.mistake(
     """The images go in as float32 and the tokens come out as float64: `np.zeros` and `np.empty`
     make float64 unless they are told otherwise. What should they be told?"""
 )
@@ -204,7 +140,7 @@ def gradients_to_fold(rng):
 soft_split_backward = Exercise(
     np_soft_split.soft_split_backward,
     level=4,
-    minutes=30,
+    minutes=20,
     cases=gradients_to_fold,
     hints=(
         "A pixel that went into three windows moves the loss along three ways. How do the "
@@ -268,6 +204,37 @@ def keeps_the_padding(dT, shape, k, s, p):
 )
 def crops_from_the_corner(dT, shape, k, s, p):
     return _padded_sum(dT, shape, k, s, p)[:, : shape[1], : shape[2]]
+
+
+@soft_split_backward.mistake(
+    """With padding you are right, and without it nothing is left: the result has no pixels. What is
+    `x[p:-p]` for p = 0?"""
+)
+def slices_to_minus_p(dT, shape, k, s, p):
+    return _padded_sum(dT, shape, k, s, p)[:, p:-p, p:-p]
+
+
+@soft_split_backward.mistake(
+    """You add into an image without its padding, and the windows at the end do not fit into it. The
+    forward read from the padded image: where should their gradients go first?"""
+)
+def adds_into_the_bare_image(dT, shape, k, s, p):
+    B, H, W, C = shape
+    rows, columns = np_soft_split.token_count(H, W, k, s, p)
+    dwindows = dT.reshape(B, rows, columns, k, k, C)
+    dI = np.zeros(shape, dT.dtype)
+    for y in range(k):
+        for x in range(k):
+            dI[:, y : y + s * rows : s, x : x + s * columns : s] += dwindows[:, :, :, y, x]
+    return dI
+
+
+@soft_split_backward.mistake(
+    """The padding is forgotten: you count the windows of the image as it is, and dT holds those of
+    the padded one. On which image did the forward lay its windows?"""
+)
+def forgets_the_padding(dT, shape, k, s, p):
+    return np_soft_split.soft_split_backward(dT, shape, k, s, 0)
 
 
 @soft_split_backward.mistake(

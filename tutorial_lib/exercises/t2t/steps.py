@@ -152,7 +152,7 @@ def images_and_weights(rng):
 tokens_to_token = Exercise(
     tokens_to_token,
     level=3,
-    minutes=25,
+    minutes=20,
     cases=images_and_weights,
     hints=(
         "One round takes an image and gives an image with fewer pixels and other channels. Write "
@@ -205,6 +205,30 @@ def swaps_the_grid(images, splits, weights, project):
 )
 def without_a_bend(images, splits, weights, project):
     return _module(images, splits, weights, project, bend=lambda tokens: tokens)
+
+
+@tokens_to_token.mistake(
+    """You bend the pixels and not the tokens: tanh comes before the product with W. In the formula,
+    tanh(T W), what is inside the brackets?"""
+)
+def bends_before_the_product(images, splits, weights, project):
+    for (k, s, p), W in zip(splits, weights):
+        tokens = torch.tanh(F.unfold(images, k, padding=p, stride=s).mT) @ W
+        images = tokens.mT.unflatten(-1, token_count(*images.shape[2:], k, s, p))
+    k, s, p = splits[-1]
+    return F.unfold(images, k, padding=p, stride=s).mT @ project
+
+
+@tokens_to_token.mistake(
+    """The last cut has no padding, so there are too few tokens, or an image too small for its
+    window. All three numbers of a split count in the last one too."""
+)
+def last_cut_without_padding(images, splits, weights, project):
+    for (k, s, p), W in zip(splits, weights):
+        tokens = torch.tanh(F.unfold(images, k, padding=p, stride=s).mT @ W)
+        images = tokens.mT.unflatten(-1, token_count(*images.shape[2:], k, s, p))
+    k, s, _ = splits[-1]
+    return F.unfold(images, k, stride=s).mT @ project
 
 
 @tokens_to_token.mistake(

@@ -38,7 +38,8 @@ class TokenTransformer(nn.Module):
 
     def attend(self, q, k, v):
         """q, k, v (B, N, dim)  ->  (B, N, dim)"""
-        return F.scaled_dot_product_attention(q, k, v)
+        q, k, v = (x.unsqueeze(1) for x in (q, k, v))  # (B, 1, N, dim): fused only with heads
+        return F.scaled_dot_product_attention(q, k, v).squeeze(1)
 
     def forward(self, x):
         """x (B, N, dim_in)  ->  (B, N, dim)"""
@@ -49,8 +50,13 @@ class TokenTransformer(nn.Module):
 
 
 class TokenPerformer(TokenTransformer):
-    """The same with weights estimated by dim / 2 random features, as in the paper's main models: at
-    56² tokens the matrix of weights would have ten million entries."""
+    """The same with weights estimated by dim / 2 random features: at 56² tokens the matrix of
+    weights would have ten million entries.
+
+    The paper's main models do so too, with three differences: their scores are not divided by a
+    root of d, their directions are shorter (√(dim / 2) where a Gaussian one has √dim), and their
+    queries, keys and values have biases.
+    """
 
     def __init__(self, dim_in: int, dim: int):
         super().__init__(dim_in, dim)
