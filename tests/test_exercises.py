@@ -6,7 +6,7 @@ import pkgutil
 
 import pytest
 
-from tutorial_lib import exercises
+from tutorial_lib import exercises, survey
 from tutorial_lib.checking import Exercise, NotYet
 from tutorial_lib.checking.diagnosis import explain
 from tutorial_lib.checking.trials import agrees, try_all
@@ -69,6 +69,13 @@ def test_cases_are_the_same_each_time_and_cover_more_than_one_size(exercise):
     assert len(first) == len(second) >= 4
     assert all(a.keys() == b.keys() for a, b in zip(first, second))
     assert agrees(trials_of(exercise, exercise.reference), exercise.reference, exercise.seconds)
+
+
+@pytest.mark.parametrize("slug", sorted({exercise.slug for exercise in EXERCISES}))
+def test_a_chapter_takes_longer_than_its_exercises(slug):
+    """Workshops are planned by the chapter's minutes: they hold its exercises, and some reading."""
+    (chapter,) = [chapter for chapter in survey.load().chapters if chapter.slug == slug]
+    assert sum(e.minutes for e in EXERCISES if e.slug == slug) <= 0.9 * chapter.minutes
 
 
 def test_has_three_hints_and_at_least_four_mistakes(exercise):

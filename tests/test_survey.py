@@ -169,7 +169,7 @@ def test_built_without_a_solved_notebook(tmp_path):
         ('grade = "A"', 'grade = "AB"', "grade is 'AB', expected A to D"),
         ("[P] without", "without", "expected text with a tag [P] or [E]"),
         ('reference = "torch.nn.Transformer"\n', "", "reference is None, expected str"),
-        ("minutes = 180", "minutes = 15", "minutes is 15, expected 30 to 180"),
+        ("minutes = 180", "minutes = 15", "minutes is 15, expected 30 to 300"),
         ("level = 3", "level = 6", "level is 6, expected 1 to 5"),
         ("spine = true", 'spine = "yes"', "spine is 'yes', expected bool"),
     ],
@@ -219,7 +219,9 @@ def test_a_chapter_is_linked_once_its_notebook_exists(tmp_path, index):
     (tmp_path / "chapters").mkdir()
     (tmp_path / "chapters" / "05_vit.ipynb").touch()
     table = survey.chapter_table(index, tmp_path)
-    assert "| [05](chapters/05_vit.ipynb) | Vision Transformer ★ | 150 | 2 | ViT |" in table
+    entry = index.chapter("05")
+    cells = f"Vision Transformer ★ | {entry.minutes} | {entry.level} | ViT |"
+    assert f"| [05](chapters/05_vit.ipynb) | {cells}" in table
     assert table.count("](chapters/") == 1
 
 

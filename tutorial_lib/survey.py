@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 START, END = "<!-- chapters -->", "<!-- /chapters -->"
 ALLOWED = {
     "level": (range(1, 6), "1 to 5"),
-    "minutes": (range(30, 181), "30 to 180"),
+    "minutes": (range(30, 301), "30 to 300"),
     "grade": (tuple("ABCD"), "A to D"),
     "status": (("planned", "built"), "planned or built"),
 }

@@ -13,15 +13,9 @@ ERASED_AREA = 0.02, 0.4
 ERASED_ASPECT = 0.3, 1 / 0.3
 
 
-def one_hot(labels, classes: int, smoothing: float = 0.0):
-    """Labels as distributions: 1 − ε + ε/K on the label and ε/K on every other class.
-
-    Szegedy et al., Rethinking the Inception Architecture (CVPR 2016, 1512.00567), section 7.
-    labels (B,) int64 in 0 … K−1, classes K, smoothing ε in [0, 1]  ->  (B, K) float32
-    """
-    if not 0 <= smoothing <= 1:
-        raise ValueError(f"smoothing should be in [0, 1], got {smoothing}")
-    return (1 - smoothing) * F.one_hot(labels, classes).float() + smoothing / classes
+def one_hot(labels, classes: int):
+    """Labels as distributions: labels (B,) int64 in 0 … K−1, classes K  ->  (B, K) float32"""
+    return F.one_hot(labels, classes).float()
 
 
 def random_shift(x, pad: int, generator):

@@ -21,6 +21,11 @@ def logits_of_student_and_teacher(rng):
         Z_t=np.array([[900.0, 0, -900], [0, 0, 1]]),
         tau=2.0,
     )
+
+
+def logits_of_both_precisions(rng):
+    """For gradients, which keep the precision of their logits; a loss is a number without one."""
+    yield from logits_of_student_and_teacher(rng)
     Z_s, Z_t = rng.normal(size=(2, 3, 4)).astype(np.float32)
     yield dict(Z_s=Z_s, Z_t=Z_t, tau=4.0)
 
@@ -29,9 +34,17 @@ def two_heads_and_a_teacher(rng):
     for n, k in SIZES:
         yield _heads(rng, n, k)
     yield {name: a * 700 if name[0] == "Z" else a for name, a in _heads(rng, 3, 4).items()}
-    yield {name: a.astype(np.float32) for name, a in _heads(rng, 4, 3).items()}
 
 
 def _heads(rng, n, k):
     Z_cls, Z_dist, Z_t = rng.normal(size=(3, n, k))
     return dict(Z_cls=Z_cls, Z_dist=Z_dist, y=labels(rng, n, k), Z_t=Z_t)
+
+
+def pictures(rng, B, C, H, W, K):
+    return dict(x=rng.uniform(size=(B, C, H, W)), y=labels(rng, B, K))
+
+
+def partners(rng, B):
+    """A λ for each, and a round trip that is not its own inverse from three pictures on."""
+    return dict(lam=rng.uniform(0.05, 0.95, size=B), partner=np.roll(np.arange(B), 1))

@@ -19,6 +19,8 @@ def buggy_divergence_from_teacher(z_s, z_t, tau):
     This version runs and its loss falls. But with 1,000 classes the student hardly hears the
     teacher, and when both are trained in one program the teacher changes too: it comes to meet the
     student. Two bugs.
+
+    (The first is in DeiT's published code too, for the sake of older PyTorch versions.)
     """
     log_s = (z_s / tau).log_softmax(dim=-1)
     log_t = (z_t / tau).log_softmax(dim=-1)
@@ -109,3 +111,29 @@ def axes_exchanged(z_s, z_t, tau):
 )
 def arguments_exchanged(z_s, z_t, tau):
     return _divergence(z_t.detach(), z_s, tau)
+
+
+@divergence_from_teacher.mistake(
+    """`log_target=True` got lost. `kl_div` then takes the logarithm of its second argument, which
+    is one already, and the logarithm of a negative number is NaN."""
+)
+def logarithm_twice(z_s, z_t, tau):
+    log_s, log_t = (z_s / tau).log_softmax(-1), (z_t.detach() / tau).log_softmax(-1)
+    return tau**2 * F.kl_div(log_s, log_t, reduction="batchmean")
+
+
+@divergence_from_teacher.mistake(
+    """The factor τ² is gone. It was right: without it the gradient falls like 1/τ². The two bugs
+    are elsewhere."""
+)
+def tau_squared_gone(z_s, z_t, tau):
+    return _divergence(z_s, z_t.detach(), tau) / tau**2
+
+
+@divergence_from_teacher.mistake(
+    """The student's side is a probability where `kl_div` wants its logarithm. The result may even
+    be negative. Which function of the logits belongs there?"""
+)
+def probabilities_for_logarithms(z_s, z_t, tau):
+    p_s, log_t = (z_s / tau).softmax(-1), (z_t.detach() / tau).log_softmax(-1)
+    return tau**2 * F.kl_div(p_s, log_t, reduction="batchmean", log_target=True)

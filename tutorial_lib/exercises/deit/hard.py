@@ -36,8 +36,8 @@ def teacher_stays_soft(Z_cls, Z_dist, y, Z_t):
 
 
 @hard_distillation.mistake(
-    """The heads are exchanged: the class token answers to the teacher and the distillation token to
-    the label. Training would not notice, until you load published weights."""
+    """The heads are exchanged: the class token answers to the teacher and the distillation token
+    to the label. Training would not notice, until you load published weights."""
 )
 def heads_exchanged(Z_cls, Z_dist, y, Z_t):
     return (cross_entropy(Z_dist, y) + cross_entropy(Z_cls, _decision(Z_t))) / 2
@@ -86,8 +86,8 @@ def decision_over_pictures(Z_cls, Z_dist, y, Z_t):
 
 
 @hard_distillation.mistake(
-    """A mixed label is cut down to its largest class. Rows of y are distributions: mixup and CutMix
-    make labels of two classes, and both count."""
+    """A mixed label is cut down to its largest class. Rows of y are distributions: mixup and
+    CutMix make labels of two classes, and both count."""
 )
 def mixed_label_cut_down(Z_cls, Z_dist, y, Z_t):
     return (cross_entropy(Z_cls, _decision(y)) + cross_entropy(Z_dist, _decision(Z_t))) / 2
@@ -100,3 +100,20 @@ def mixed_label_cut_down(Z_cls, Z_dist, y, Z_t):
 def averaged_over_classes(Z_cls, Z_dist, y, Z_t):
     loss = (cross_entropy(Z_cls, y) + cross_entropy(Z_dist, _decision(Z_t))) / 2
     return loss / Z_cls.shape[-1]
+
+
+@hard_distillation.mistake(
+    """The distillation token's head is told its own decision: it grows surer of whatever it says.
+    Whose decision should it learn?"""
+)
+def own_decision(Z_cls, Z_dist, y, Z_t):
+    return (cross_entropy(Z_cls, y) + cross_entropy(Z_dist, _decision(Z_dist))) / 2
+
+
+@hard_distillation.mistake(
+    """Both cross-entropies read the mean of the two heads. That is for the test; in training each
+    head has a teacher of its own."""
+)
+def mean_of_the_heads(Z_cls, Z_dist, y, Z_t):
+    Z = (Z_cls + Z_dist) / 2
+    return (cross_entropy(Z, y) + cross_entropy(Z, _decision(Z_t))) / 2

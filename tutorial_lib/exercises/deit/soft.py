@@ -3,7 +3,10 @@
 import numpy as np
 
 from tutorial_lib.checking import Exercise
-from tutorial_lib.exercises.deit.cases import logits_of_student_and_teacher
+from tutorial_lib.exercises.deit.cases import (
+    logits_of_both_precisions,
+    logits_of_student_and_teacher,
+)
 from tutorial_lib.from_scratch import distillation as np_distillation
 from tutorial_lib.from_scratch.attention import softmax
 from tutorial_lib.from_scratch.distillation import log_softmax
@@ -64,8 +67,8 @@ def tau_for_the_student_only(Z_s, Z_t, tau):
 @soft_distillation.mistake(
     """The divergence is turned round: KL(p_s ‖ p_t), weighted by the student. It is zero at the
     same place, so training seems fine; but a class that the student has given up no longer counts.
-    Whose probabilities say how much a class matters? (The formula as DeiT's paper prints it has the
-    student first; its code does not.)"""
+    Whose probabilities say how much a class matters? (The formula as DeiT's paper prints it has
+    the student first; its code does not.)"""
 )
 def the_other_way_round(Z_s, Z_t, tau):
     return tau**2 * float(_divergence(log_softmax(Z_s / tau), log_softmax(Z_t / tau)).mean())
@@ -99,8 +102,8 @@ def cross_entropy_only(Z_s, Z_t, tau):
 
 @soft_distillation.mistake(
     """NaN or infinity for logits far apart: a probability has rounded to zero and you take its
-    logarithm. For any finite logits the logarithm itself is a finite number: how can you compute it
-    without the probability?"""
+    logarithm. For any finite logits the logarithm itself is a finite number: how can you compute
+    it without the probability?"""
 )
 def logarithm_of_zero(Z_s, Z_t, tau):
     p_s, p_t = softmax(Z_s / tau), softmax(Z_t / tau)
@@ -116,11 +119,30 @@ def over_the_pictures(Z_s, Z_t, tau):
     return tau**2 * float(_divergence(log_t, log_s).mean())
 
 
+@soft_distillation.mistake(
+    """A small number inside the logarithm. Nothing changes while probabilities are far above it;
+    but where one has rounded to zero the logarithm stops at log ε, and with it the loss. For any
+    finite logits the logarithm itself is finite: how can you compute it without the probability?"""
+)
+def an_eps_inside(Z_s, Z_t, tau):
+    p_s, p_t = softmax(Z_s / tau), softmax(Z_t / tau)
+    ratio = np.log((p_t + 1e-8) / (p_s + 1e-8))
+    return tau**2 * float((p_t * ratio).sum(axis=-1).mean())
+
+
+@soft_distillation.mistake(
+    """You multiply the logits by τ. That makes both networks surer than they are. What should a
+    high temperature do to a distribution?"""
+)
+def multiplied_by_tau(Z_s, Z_t, tau):
+    return tau**2 * float(_divergence(log_softmax(Z_t * tau), log_softmax(Z_s * tau)).mean())
+
+
 soft_distillation_backward = Exercise(
     np_distillation.soft_distillation_backward,
     level=3,
     minutes=15,
-    cases=logits_of_student_and_teacher,
+    cases=logits_of_both_precisions,
     hints=(
         "The teacher is a constant. Which terms of the loss hold log_p at all?",
         "log_p_j = u_j − log Σ_k exp(u_k), so ∂log_p_j/∂u_i = δ_ij − p_s,i. Then du_i sums over j: "
@@ -154,8 +176,8 @@ def gradient_without_tau_squared(Z_s, Z_t, tau):
 
 
 @soft_distillation_backward.mistake(
-    """You do not divide by the number of pictures. The loss is a mean: what is each picture's share
-    in it?"""
+    """You do not divide by the number of pictures. The loss is a mean: what is each picture's
+    share in it?"""
 )
 def not_divided_by_pictures(Z_s, Z_t, tau):
     return _chain(Z_s, Z_t, tau, tau**2, 1 / tau)
@@ -187,9 +209,18 @@ def probabilities_at_one(Z_s, Z_t, tau):
 
 
 @soft_distillation_backward.mistake(
-    """The sign of du is turned: p_t − p_s. A step against this gradient takes the student away from
-    the teacher. What is the sign of dlog_p?"""
+    """The sign of du is turned: p_t − p_s. A step against this gradient takes the student away
+    from the teacher. What is the sign of dlog_p?"""
 )
 def away_from_the_teacher(Z_s, Z_t, tau):
     found = _chain(Z_s, Z_t, tau, tau**2 / len(Z_s), 1 / tau)
     return {**found, "du": -found["du"], "dZ_s": -found["dZ_s"]}
+
+
+@soft_distillation_backward.mistake(
+    """du is zero everywhere: dlog_p, spread by the *teacher's* probabilities, cancels itself. The
+    softmax that you go back through is that of the logits which learn: whose are they?"""
+)
+def teachers_softmax(Z_s, Z_t, tau):
+    found = _chain(Z_s, Z_t, tau, tau**2 / len(Z_s), 1 / tau)
+    return {**found, "du": 0 * found["du"], "dZ_s": 0 * found["dZ_s"]}

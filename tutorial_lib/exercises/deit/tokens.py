@@ -42,8 +42,8 @@ def _answers(by_probabilities, by_logits):
 
 
 @predict_with_two_heads.mistake(
-    """The two rules are exchanged. Adding what comes out of two softmaxes is the paper's; averaging
-    logits is the code's."""
+    """The two rules are exchanged. Adding what comes out of two softmaxes is the paper's;
+    averaging logits is the code's."""
 )
 def rules_exchanged(Z_cls, Z_dist):
     found = np_distillation.predict_with_two_heads(Z_cls, Z_dist)
@@ -193,3 +193,11 @@ def projection(layers):
 )
 def averaged_over_layers(layers):
     return _for_each(layers, lambda a, b: F.cosine_similarity(a, b, dim=-1).mean()).mean()
+
+
+@token_similarity.mistake(
+    """You take the absolute value of each cosine. Two tokens that point in opposite directions are
+    then as alike as two copies. What does a cosine of −1 say?"""
+)
+def absolute_value(layers):
+    return _for_each(layers, lambda a, b: F.cosine_similarity(a, b, dim=-1).abs().mean())
