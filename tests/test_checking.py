@@ -83,7 +83,7 @@ def test_smallest_failing_case_is_shown_in_full():
         ),
         (lambda x: None, "returned None"),
         (lambda x: -centre(x), "minus the right answer"),
-        (lambda x: 3 * centre(x), "3 times the right answer, in every case"),
+        (lambda x: 3 * centre(x), "Wherever it fails, yours is 3 times the right answer"),
         (lambda x: centre(x) + x.mean(-1, keepdims=True), "a number added to the whole row"),
         (lambda x: centre(x)[..., ::-1], "reverse order along axis -1"),
         (lambda x: [1, 2], "expected array (1, 2) float64, got list of 2"),
@@ -317,3 +317,58 @@ def test_whole_numbers_of_any_width_are_alike():
     assert "dtype" in message(
         lambda x: x.argmax(-1).astype(float), make(places, lambda rng: [dict(x=np.eye(3))])
     )
+
+
+@pytest.mark.parametrize(
+    "answer, said",
+    [
+        (lambda a, b: a.detach() * b, "the gradient with respect to a is cut off"),
+        (lambda a, b: a * b.detach(), "the gradient with respect to b is cut off"),
+        (lambda a, b: a * b + a - a.detach(), "the gradient with respect to a is another one"),
+    ],
+)
+def test_the_argument_that_no_right_gradient_reaches_is_named(answer, said):
+    def product(a, b):
+        """a times b."""
+        return a * b
+
+    def cases(rng):
+        for n in (1, 3):
+            a, b = (torch.from_numpy(rng.normal(size=n)).requires_grad_() for _ in "ab")
+            yield dict(a=a, b=b)
+
+    exercise = make(product, cases)
+    assert exercise.check(lambda a, b: b * a)
+    text = message(answer, exercise)
+    assert said in text and "numbers differ" not in text
+    assert text.count("with respect to") == 1
+
+    @exercise.mistake("You cut b.")
+    def cuts_b(a, b):
+        return a * b.detach()
+
+    assert ("You cut b." in message(answer, exercise)) == ("respect to b" in said)
+
+
+def test_a_gradient_that_the_reference_itself_lacks_is_asked_of_nobody():
+    def rounded(x):
+        """The root of each number above zero, and zero elsewhere."""
+        return torch.where(x > 0, x, 0.0).sqrt()  # 0 times infinity: NaN flows back to x <= 0
+
+    def safe(x):
+        return torch.where(x > 0, x.clamp(min=1e-30).sqrt(), 0.0)
+
+    cases = lambda rng: [dict(x=torch.tensor([4.0, -1.0], requires_grad=True))]  # noqa: E731
+    assert make(rounded, cases).check(safe) is safe
+
+
+def test_any_single_number_is_a_factor_so_none_is_named_unless_two_agree():
+    def largest(x):
+        """The largest number, as float."""
+        return float(x.max())
+
+    exercise = make(largest, lambda rng: [dict(x=rng.normal(size=n)) for n in (2, 3, 5)])
+    assert "factor" not in message(lambda x: float(x.max() ** 3 + 1), exercise)
+    assert "Wherever it fails, yours is 2 times" in message(lambda x: 2 * float(x.max()), exercise)
+    once = make(largest, lambda rng: [dict(x=rng.normal(size=3))])
+    assert "times the right answer" not in message(lambda x: float(x.min()), once)

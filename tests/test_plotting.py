@@ -61,6 +61,13 @@ def test_growth(ax):
     assert len({line.get_marker() for line in ax.lines}) == 2
 
 
+def test_roofline_legend_is_below_the_axes_and_the_memory_label_hides_the_bend(ax):
+    plotting.roofline(ax, LIMITS, {"naive": (2.0, 1e10), "fused": (100.0, 5e10)})
+    ax.figure.canvas.draw()
+    assert ax.get_legend().get_window_extent().y1 < ax.get_window_extent().y0
+    assert next(t for t in ax.texts if "memory" in t.get_text()).get_bbox_patch() is not None
+
+
 def test_roofline(ax):
     plotting.roofline(ax, LIMITS, {"naive": (2.0, 1e10), "fused": (100.0, 5e10)})
     # At 2 FLOP/byte memory allows 2e10 FLOP/s, at 100 the processor allows 1e11: half of each.

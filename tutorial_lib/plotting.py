@@ -54,7 +54,8 @@ def roofline(ax, limits, points):
     ax.annotate(f"{_si(peak)}FLOP/s {limits.get('dtype', '')}".strip(), (high, peak), (0, 4),
                 textcoords="offset points", ha="right", color="0.35")  # fmt: skip
     ax.annotate(f"memory {_si(width)}B/s", (low, low * width), (10, 0),
-                textcoords="offset points", color="0.35")  # fmt: skip
+                textcoords="offset points", color="0.35",
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
     ax.axvline(ridge, color="0.8", linestyle=":", zorder=0)
 
     for i, (label, (intensity, speed)) in enumerate(points.items()):
@@ -66,7 +67,7 @@ def roofline(ax, limits, points):
     ax.set_ylim(10 ** np.floor(np.log10(slowest)), max(found[:, 1].max(), peak) * 2)
     ax.yaxis.set_minor_formatter("")  # whole powers of ten only
     ax.set(xlabel="arithmetic intensity (FLOP/byte)", ylabel="speed (FLOP/s)")
-    ax.legend(loc="lower right")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16))  # below, clear of every label
 
 
 def growth(ax, series, quantity="time (s)", last=4):

@@ -64,6 +64,11 @@ def _plain_story(wrong: list[Trial]) -> str:
                 "The numbers are right, but cut from autograd's graph: is there a `detach`, a "
                 "`no_grad` or a step outside PyTorch on the way?"
             )
+        if any("gradient" in d.text for trial in wrong for d in trial.differences):
+            return (
+                "The numbers are right, the gradient is not: does a `detach`, an edit in place or "
+                "a step of your own change what flows back?"
+            )
         return "The numbers are right, but part of an autograd graph that should end before them."
     return family_resemblance(
         [(trial.expected, trial.outcome.value) for trial in wrong]

@@ -127,8 +127,12 @@ def _row_stories(a, b) -> list[str]:
 
 
 def _constant_factor(wrong: list[tuple]) -> str:
-    """One factor for all numbers of all cases, or one factor per case."""
-    factors = []
+    """One factor for all numbers of all cases, or one factor per case.
+
+    Any wrong number is some factor times the right one, so single numbers say nothing until at
+    least two different ones are off by the same factor.
+    """
+    factors, numbers = [], set()
     for expected, actual in wrong:
         a, b = as_array(expected), as_array(actual)
         if a is None or b is None or a.shape != b.shape or a.dtype.kind != "f":
@@ -142,6 +146,7 @@ def _constant_factor(wrong: list[tuple]) -> str:
         if not np.allclose(b, factor * a, rtol=1e-6, atol=1e-9):
             return ""
         factors.append(factor)
+        numbers.update([float(a[largest])] if a.size == 1 else [0.0, 1.0])  # a row tells by itself
     if not factors:
         return ""
     if max(abs(factor - 1) for factor in factors) < 1e-4:
@@ -149,7 +154,11 @@ def _constant_factor(wrong: list[tuple]) -> str:
     if max(map(abs, factors)) < 1e-12:
         return "Where it fails, yours is zero everywhere."
     if max(factors) - min(factors) < 1e-6 * max(map(abs, factors)):
-        return f"Yours is {_name_factor(factors[0])} times the right answer, in every case."
+        if len(numbers) < 2:
+            return ""
+        return f"Wherever it fails, yours is {_name_factor(factors[0])} times the right answer."
+    if all(as_array(expected).size == 1 for expected, _ in wrong):
+        return ""
     shown = ", ".join(f"{factor:.4g}" for factor in factors[:3])
     return (
         "Yours is the right answer times a factor that changes from case to case "

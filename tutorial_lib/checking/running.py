@@ -22,11 +22,13 @@ class OutOfTime(Exception):
 
 @dataclass
 class Outcome:
-    """What one call gave: a value or an error, and which arguments it changed in place."""
+    """What one call gave: a value or an error, which arguments it changed in place, and what
+    gradient reaches each argument that wants one (zeros where none arrives)."""
 
     value: object = None
     error: BaseException | None = None
     changed: list[str] = field(default_factory=list)
+    gradients: dict[str, torch.Tensor] = field(default_factory=dict)
 
 
 def strided(value):
@@ -58,7 +60,35 @@ def call(function, case: dict, *, layout=duplicate, seconds: float = 10) -> Outc
     except Exception as error:  # whatever the learner's code raises is a result to report
         outcome.error = error
     outcome.changed = [name for name in case if not _same(case[name], given[name])]
+    outcome.gradients = _gradients(outcome.value, given)
     return outcome
+
+
+def _gradients(value, given: dict) -> dict[str, torch.Tensor]:
+    """The gradient of a fixed weighted sum of the outputs, for each argument that wants one."""
+    wanted = {k: x for k, x in given.items() if isinstance(x, torch.Tensor) and x.requires_grad}
+    outputs = [x for x in _tensors(value) if x.requires_grad]
+    if not wanted or not outputs:
+        return {}
+    # No two entries of an output weigh the same: a row of shares would else have a constant sum.
+    weights = [torch.arange(1, x.numel() + 1).cos().to(x).view(x.shape) for x in outputs]
+    try:
+        found = torch.autograd.grad(outputs, [*wanted.values()], weights, allow_unused=True)
+    except Exception:  # the learner's own backward, or a graph used up inside the function
+        found = [None] * len(wanted)
+    return {
+        name: torch.zeros_like(x) if gradient is None else gradient
+        for (name, x), gradient in zip(wanted.items(), found)
+    }
+
+
+def _tensors(value) -> list[torch.Tensor]:
+    """The tensors of real numbers in a value, however deep they lie in it."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, (tuple, list)):
+        return [tensor for part in value for tensor in _tensors(part)]
+    return [value] if isinstance(value, torch.Tensor) and value.is_floating_point() else []
 
 
 def _same(before, after) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from tutorial_lib.checking.comparing import Difference, compare, describe
 from tutorial_lib.checking.running import Outcome, OutOfTime, call, duplicate, strided
@@ -51,13 +52,30 @@ def try_all(reference: Callable, answer: Callable, cases: list[dict], seconds: f
 def _differences(expected: Outcome, got: Outcome) -> list[Difference]:
     """Where two calls part. Where the reference raises, the answer must raise the same type."""
     if expected.error is None:
-        return [] if got.error else compare(expected.value, got.value)
+        if got.error:
+            return []
+        return compare(expected.value, got.value) or _wrong_gradients(expected, got)
     wanted = type(expected.error).__name__
     if type(got.error) is type(expected.error):
         got.error = None  # the right error is the right answer
         return []
     came = f"raised {type(got.error).__name__}" if got.error else f"gave {describe(got.value)}"
     return [Difference("", "type", f"these arguments should raise {wanted}, yours {came}")]
+
+
+def _wrong_gradients(expected: Outcome, got: Outcome) -> list[Difference]:
+    """Right numbers may still send back a wrong gradient, or none, to one of the arguments."""
+    found = []
+    for name, wanted in expected.gradients.items():
+        # Where the reference's own gradient is not finite, it judges nobody.
+        known = wanted.isfinite()
+        given = got.gradients.get(name, torch.zeros_like(wanted))[known]
+        if not compare(wanted[known], given):
+            continue
+        fate = "is cut off: none arrives" if not given.any() else "is another one"
+        text = f"right numbers, but the gradient with respect to {name} {fate}"
+        found.append(Difference("", "graph", text))
+    return found
 
 
 def same_outcome(trial: Trial, function: Callable, seconds: float) -> bool:
@@ -67,7 +85,9 @@ def same_outcome(trial: Trial, function: Callable, seconds: float) -> bool:
         other.error = None if type(other.error) is type(trial.expected) else other.error
     if other.error or trial.outcome.error:
         return repr(other.error) == repr(trial.outcome.error)
-    return other.changed == trial.outcome.changed and not compare(other.value, trial.outcome.value)
+    if other.changed != trial.outcome.changed or compare(other.value, trial.outcome.value):
+        return False
+    return not _wrong_gradients(other, trial.outcome)
 
 
 def agrees(trials: list[Trial], function: Callable, seconds: float) -> bool:

@@ -14,7 +14,8 @@ def online_attention(q, K, V, block):
 
     Between blocks only three things are kept: the highest score so far m, the sum l of exp(s − m)
     over the scores s so far, and the same sum with values, o. When a block raises m, what was
-    summed under the old m is out of date by a known factor.
+    summed under the old m is out of date by a known factor. (A check sees what comes out and not
+    how: that no whole row of scores is ever held is up to you.)
     """
     m, l, o = -np.inf, 0.0, np.zeros(V.shape[-1])
     for start in range(0, len(K), block):

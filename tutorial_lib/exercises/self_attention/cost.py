@@ -15,6 +15,8 @@ def one_query(rng):
     K = rng.normal(size=(4, 2))
     yield dict(q=np.array([9.0, 9.0]), K=K - 100, V=rng.normal(size=(4, 2)), block=1)
     yield dict(q=np.array([9.0, 9.0]), K=K + 100, V=rng.normal(size=(4, 2)), block=2)
+    for K in ([[100.0, 100.0], [-100.0, -100.0]], [[-100.0, -100.0], [100.0, 100.0]]):
+        yield dict(q=np.array([9.0, 9.0]), K=np.array(K), V=np.eye(2), block=1)
 
 
 online_attention = Exercise(
@@ -33,14 +35,30 @@ online_attention = Exercise(
 )
 
 
-def _online(q, K, V, block, *, start=-np.inf, rescale_l=True, rescale_o=True, divide=True):
-    """`online_attention` with one of its steps left out."""
+def _online(
+    q,
+    K,
+    V,
+    block,
+    *,
+    start=-np.inf,
+    rescale_l=True,
+    rescale_o=True,
+    divide=True,
+    running=True,
+    sign=1,
+    newest=True,
+    guarded=True,
+):
+    """`online_attention` with one of its steps left out or changed."""
     m, l, o = start, 0.0, np.zeros(V.shape[-1])
     with np.errstate(all="ignore"):
         for first in range(0, len(K), block):
             s = K[first : first + block] @ q / len(q) ** 0.5
-            m_new = max(m, s.max())
-            stale, w = np.exp(m - m_new), np.exp(s - m_new)
+            m_new = max(m, s.max()) if running else s.max()
+            first_block = guarded and m == -np.inf
+            stale = 0.0 if first_block else np.exp(sign * (m - m_new))
+            w = np.exp(s - (m_new if newest or first_block else m))
             l = (stale * l if rescale_l else l) + w.sum()
             o = (stale * o if rescale_o else o) + w @ V[first : first + block]
             m = m_new
@@ -77,6 +95,39 @@ def rescales_only_o(q, K, V, block):
 )
 def never_divides(q, K, V, block):
     return _online(q, K, V, block, divide=False)
+
+
+@online_attention.mistake(
+    """You take the maximum of the newest block for the maximum so far. When scores fall from one
+    block to the next, exp(m − m_new) overflows. Over which scores does m have to be the highest?"""
+)
+def forgets_the_old_maximum(q, K, V, block):
+    return _online(q, K, V, block, running=False)
+
+
+@online_attention.mistake(
+    """NaN from the first block on. There m is still −∞; with exp(m_new − m), or with new terms
+    exp(s − m), it makes an infinite number. Which maximum do all terms of o and l belong to after
+    this block, and which factor takes the old ones there?"""
+)
+def infinite_from_the_first_block(q, K, V, block):
+    return _online(q, K, V, block, sign=-1, guarded=False)
+
+
+@online_attention.mistake(
+    """The factor is turned round: you multiply by exp(m_new − m), which grows what should shrink.
+    When the maximum rises, do terms measured from it become larger or smaller?"""
+)
+def rescales_upwards(q, K, V, block):
+    return _online(q, K, V, block, sign=-1)
+
+
+@online_attention.mistake(
+    """The new block's terms are measured from the old maximum, exp(s − m), though o and l have
+    just been brought to the new one. From which maximum must all terms of one sum be measured?"""
+)
+def new_terms_from_the_old_maximum(q, K, V, block):
+    return _online(q, K, V, block, newest=False)
 
 
 @online_attention.mistake(

@@ -72,6 +72,14 @@ def ignores_mask(Q, K, V, mask):
 
 
 @attention.mistake(
+    """Your mask is the wrong way round: each query looks exactly where it may not. What does True
+    mean in the docstring?"""
+)
+def inverts_mask(Q, K, V, mask):
+    return np_attention.attention(Q, K, V, None if mask is None else ~mask)
+
+
+@attention.mistake(
     """You multiply the scores by V without a softmax. Then the weights can be negative and of
     any size; what turns a row of scores into shares of one?"""
 )
@@ -168,3 +176,32 @@ def keys_for_values(X, memory, W_Q, W_K, W_V):
 )
 def values_without_projection(X, memory, W_Q, W_K, W_V):
     return np_attention.attention(X @ W_Q, memory @ W_K, memory)[0]
+
+
+def _scaled_by(factor, X, memory, W_Q, W_K, W_V):
+    """Cross-attention whose scores are too large by a factor."""
+    return np_attention.attention(factor * X @ W_Q, memory @ W_K, memory @ W_V)[0]
+
+
+@cross_attention.mistake(
+    """The scores are not divided by √d, so the weights are too sharp. Does your product of queries
+    and keys go through `attention`?"""
+)
+def unscaled(X, memory, W_Q, W_K, W_V):
+    return _scaled_by(W_Q.shape[-1] ** 0.5, X, memory, W_Q, W_K, W_V)
+
+
+@cross_attention.mistake(
+    """You divide by the root of D, the width of a token. A score is a sum over the features of a
+    query: how many are there once W_Q has been applied?"""
+)
+def root_of_the_tokens_width(X, memory, W_Q, W_K, W_V):
+    return _scaled_by((W_Q.shape[-1] / X.shape[-1]) ** 0.5, X, memory, W_Q, W_K, W_V)
+
+
+@cross_attention.mistake(
+    """W_Q and W_K are swapped: X is projected as if it answered and the memory as if it asked.
+    Which of the two matrices makes what looks, and which what is found?"""
+)
+def queries_for_keys(X, memory, W_Q, W_K, W_V):
+    return np_attention.attention(X @ W_K, memory @ W_Q, memory @ W_V)[0]

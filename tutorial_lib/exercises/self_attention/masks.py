@@ -42,7 +42,8 @@ def masks_after(S, mask):
 
 @masked_softmax.mistake(
     """Your mask is the wrong way round: you look exactly where you may not. Here True means that
-    a query may look (PyTorch's `attn_mask` agrees; its `key_padding_mask` is the other way)."""
+    a query may look. (PyTorch's `F.scaled_dot_product_attention` agrees; the two masks of
+    `nn.MultiheadAttention` are the other way round.)"""
 )
 def inverted(S, mask):
     return np_attention.masked_softmax(S, ~mask)
@@ -63,6 +64,17 @@ def zero_scores(S, mask):
 def nan_for_empty_rows(S, mask):
     with np.errstate(all="ignore"):
         return np_attention.softmax(np.where(mask, S, -np.inf))
+
+
+@masked_softmax.mistake(
+    """You take each row's maximum before the forbidden scores are gone. If a forbidden score is
+    far above the others (look at the row with a 900), all that is left underflows to zero. Among
+    which scores is the maximum to be sought?"""
+)
+def maximum_before_masking(S, mask):
+    e = np.exp(S - S.max(axis=-1, keepdims=True)) * mask
+    total = e.sum(axis=-1, keepdims=True)
+    return e / np.where(total == 0, 1, total)
 
 
 @masked_softmax.mistake(

@@ -87,3 +87,51 @@ def scales_by_tokens(q, k, v, mask):
 def cuts_the_graph(q, k, v, mask):
     z, p = torch_attention.dot_product_attention(q.detach(), k.detach(), v.detach(), mask)
     return z, p
+
+
+def _steps(q, k, v, mask, *, divide_by=1.0, fill=float("-inf")):
+    """The four steps with another scale or another number in forbidden places."""
+    s = q @ k.mT / divide_by
+    if mask is not None:
+        s = s.masked_fill(~mask, fill)
+    p = s.softmax(dim=-1)
+    return p @ v, p
+
+
+@dot_product_attention.mistake(
+    """The scale is missing: scores are √d times too large and the weights too sharp. What keeps the
+    variance of a sum of d products near one?"""
+)
+def forgets_the_scale(q, k, v, mask):
+    return _steps(q, k, v, mask)
+
+
+@dot_product_attention.mistake(
+    """You divide by d itself, and the weights come out nearly equal. Which power of d does the
+    standard deviation of q·k grow with?"""
+)
+def divides_by_d(q, k, v, mask):
+    return _steps(q, k, v, mask, divide_by=q.shape[-1])
+
+
+@dot_product_attention.mistake("""You do not use the mask: right without one, wrong with one.""")
+def ignores_the_mask(q, k, v, mask):
+    return _steps(q, k, v, None, divide_by=q.shape[-1] ** 0.5)
+
+
+@dot_product_attention.mistake(
+    """Forbidden scores become zero, which is an ordinary score: exp(0) = 1. Which score gives a
+    weight of zero?"""
+)
+def fills_with_zero(q, k, v, mask):
+    return _steps(q, k, v, mask, divide_by=q.shape[-1] ** 0.5, fill=0.0)
+
+
+@dot_product_attention.mistake(
+    """You mask the weights after the softmax, and a masked row no longer sums to one. At which of
+    the four steps do forbidden places have to go?"""
+)
+def masks_the_weights(q, k, v, mask):
+    p = (q @ k.mT / q.shape[-1] ** 0.5).softmax(dim=-1)
+    p = p if mask is None else p * mask
+    return p @ v, p

@@ -52,6 +52,14 @@ def root_of_keys(Q, K):
 
 
 @scores.mistake(
+    """You divide by the root of `Q.shape[1]`. For one matrix that is d; for a batch (B, N, d) it
+    is the number of queries. Counted from which end does d have the same place in both?"""
+)
+def axis_one_for_d(Q, K):
+    return Q @ K.mT / Q.shape[1] ** 0.5
+
+
+@scores.mistake(
     """Your rows belong to the keys and your columns to the queries. Row i of S should hold what
     query i thinks of every key: which of the two goes left of the product?"""
 )
@@ -82,6 +90,9 @@ def rows_of_scores(rng):
     yield dict(S=np.array([[1000.0, 999.0], [-1000.0, -1001.0]]))
     yield dict(S=np.array([[500.0, 500.0], [-500.0, -499.0]]))
     yield dict(S=rng.normal(size=(2, 3)).astype(np.float32))
+    # A maximum far above the row's smallest number, then above its mean and its first as well.
+    yield dict(S=np.array([[900.0, 0.0], [-900.0, 0.0]]))
+    yield dict(S=np.array([[2000.0, 0.0, 0.0], [0.0, 0.0, 2000.0]]))
 
 
 softmax = Exercise(
@@ -135,6 +146,27 @@ def overflows(S):
 def highest_of_all(S):
     with np.errstate(all="ignore"):
         e = np.exp(S - S.max())
+        return e / e.sum(axis=-1, keepdims=True)
+
+
+@softmax.mistake(
+    """You subtract each row's mean. The softmax is the same, but a score far above the mean still
+    overflows. Below which number of the row do you have to bring all others, so that no exponential
+    can be infinite?"""
+)
+def subtracts_the_mean(S):
+    with np.errstate(all="ignore"):
+        e = np.exp(S - S.mean(axis=-1, keepdims=True))
+        return e / e.sum(axis=-1, keepdims=True)
+
+
+@softmax.mistake(
+    """You subtract each row's smallest number, so all exponents are positive and the largest score
+    of a row overflows. Which end of the row is dangerous to `exp`?"""
+)
+def subtracts_the_smallest(S):
+    with np.errstate(all="ignore"):
+        e = np.exp(S - S.min(axis=-1, keepdims=True))
         return e / e.sum(axis=-1, keepdims=True)
 
 
