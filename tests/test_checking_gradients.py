@@ -1,0 +1,95 @@
+"""What a check says of precision, autograd's graph, gradients and single numbers."""
+
+import numpy as np
+import pytest
+import torch
+from checking_helpers import make, message
+
+
+def test_an_eps_in_another_place_is_no_matter_of_containers():
+    def shares(x):
+        """Rows that sum to one."""
+        return x / x.sum(axis=-1, keepdims=True)
+
+    exercise = make(shares, lambda rng: [dict(x=rng.uniform(1, 2, size=(n, 3))) for n in (1, 2, 4)])
+    text = message(lambda x: x / (x.sum(axis=-1, keepdims=True) + 1e-6), exercise)
+    assert "Nearly right" in text and "times the right answer" not in text
+    text = message(lambda x: torch.from_numpy(shares(x)), exercise)
+    assert "another kind of container" in text
+
+
+def test_a_detached_answer_is_told_so():
+    def double(x):
+        """Twice x."""
+        return 2 * x
+
+    cases = lambda rng: [dict(x=torch.ones(2, n, requires_grad=True)) for n in (2, 3)]  # noqa: E731
+    assert "is there a `detach`" in message(lambda x: 2 * x.detach(), make(double, cases))
+
+
+def test_whole_numbers_of_any_width_are_alike():
+    def places(x):
+        """The largest of each row."""
+        return x.argmax(axis=-1)
+
+    make(places, lambda rng: [dict(x=rng.normal(size=(4, 3)))]).check(
+        lambda x: x.argmax(axis=-1).astype(np.int32)
+    )
+    assert "dtype" in message(
+        lambda x: x.argmax(-1).astype(float), make(places, lambda rng: [dict(x=np.eye(3))])
+    )
+
+
+@pytest.mark.parametrize(
+    "answer, said",
+    [
+        (lambda a, b: a.detach() * b, "the gradient with respect to a is cut off"),
+        (lambda a, b: a * b.detach(), "the gradient with respect to b is cut off"),
+        (lambda a, b: a * b + a - a.detach(), "the gradient with respect to a is another one"),
+    ],
+)
+def test_the_argument_that_no_right_gradient_reaches_is_named(answer, said):
+    def product(a, b):
+        """a times b."""
+        return a * b
+
+    def cases(rng):
+        for n in (1, 3):
+            a, b = (torch.from_numpy(rng.normal(size=n)).requires_grad_() for _ in "ab")
+            yield dict(a=a, b=b)
+
+    exercise = make(product, cases)
+    assert exercise.check(lambda a, b: b * a)
+    text = message(answer, exercise)
+    assert said in text and "numbers differ" not in text
+    assert text.count("with respect to") == 1
+
+    @exercise.mistake("You cut b.")
+    def cuts_b(a, b):
+        return a * b.detach()
+
+    assert ("You cut b." in message(answer, exercise)) == ("respect to b" in said)
+
+
+def test_a_gradient_that_the_reference_itself_lacks_is_asked_of_nobody():
+    def rounded(x):
+        """The root of each number above zero, and zero elsewhere."""
+        return torch.where(x > 0, x, 0.0).sqrt()  # 0 times infinity: NaN flows back to x <= 0
+
+    def safe(x):
+        return torch.where(x > 0, x.clamp(min=1e-30).sqrt(), 0.0)
+
+    cases = lambda rng: [dict(x=torch.tensor([4.0, -1.0], requires_grad=True))]  # noqa: E731
+    assert make(rounded, cases).check(safe) is safe
+
+
+def test_any_single_number_is_a_factor_so_none_is_named_unless_two_agree():
+    def largest(x):
+        """The largest number, as float."""
+        return float(x.max())
+
+    exercise = make(largest, lambda rng: [dict(x=rng.normal(size=n)) for n in (2, 3, 5)])
+    assert "factor" not in message(lambda x: float(x.max() ** 3 + 1), exercise)
+    assert "Wherever it fails, yours is 2 times" in message(lambda x: 2 * float(x.max()), exercise)
+    once = make(largest, lambda rng: [dict(x=rng.normal(size=3))])
+    assert "times the right answer" not in message(lambda x: float(x.min()), once)
