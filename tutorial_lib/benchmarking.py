@@ -7,6 +7,7 @@ roofline of Williams, Waterman and Patterson 2009, doi 10.1145/1498765.1498785.
 
 import contextlib
 import datetime
+import gc
 import json
 import os
 import platform
@@ -65,6 +66,7 @@ def peak_bytes(fn, device="cpu"):
         kept = fn()  # the allocator counts when the host asks, so there is nothing to wait for
         peak = torch.cuda.max_memory_allocated(device) - before
     else:
+        gc.collect()  # or what an earlier measurement left may be freed inside this one
         cpu = [torch.profiler.ProfilerActivity.CPU]
         profile = torch.profiler.profile(activities=cpu, profile_memory=True)
         with _stderr_dropped():
