@@ -93,3 +93,36 @@ def test_any_single_number_is_a_factor_so_none_is_named_unless_two_agree():
     assert "Wherever it fails, yours is 2 times" in message(lambda x: 2 * float(x.max()), exercise)
     once = make(largest, lambda rng: [dict(x=rng.normal(size=3))])
     assert "times the right answer" not in message(lambda x: float(x.min()), once)
+
+
+def test_nan_on_one_extreme_try_does_not_hide_what_explains_the_others():
+    def shares(x):
+        """Rows of exponentials that sum to one, for numbers of any size."""
+        e = np.exp(x - x.max(axis=-1, keepdims=True))
+        return e / e.sum(axis=-1, keepdims=True)
+
+    def extreme(rng):
+        yield from (dict(x=rng.normal(size=(n, 3))) for n in (1, 2, 4))
+        yield dict(x=np.array([[1000.0, 0, 0]]))
+
+    exercise = make(shares, extreme)
+
+    @exercise.mistake("Your rows do not sum to one.")
+    def not_divided(x):
+        return np.exp(x - x.max(axis=-1, keepdims=True))
+
+    def both(x):
+        with np.errstate(all="ignore"):
+            e = np.exp(x)
+            return e / e.max(axis=-1, keepdims=True)
+
+    text = message(both, exercise)
+    assert "On 6 of 8 wrong tries this fits: Your rows do not sum to one." in text
+    assert text.index("do not sum") < text.index("NaN appears")
+
+    def overflows(x):
+        with np.errstate(all="ignore"):
+            return np.exp(x) / np.exp(x).sum(axis=-1, keepdims=True)
+
+    text = message(overflows, exercise)
+    assert "NaN appears" in text and "do not sum" not in text

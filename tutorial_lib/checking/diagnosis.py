@@ -8,6 +8,11 @@ from tutorial_lib.checking.running import OutOfTime, own_lines
 from tutorial_lib.checking.trials import Trial, agrees, same_outcome
 from tutorial_lib.from_scratch.gradcheck import relative_error
 
+NAN = (
+    "NaN appears where a number should be. Which step can give infinity minus infinity, zero over "
+    "zero, or the exponential of a large number?"
+)
+
 
 def diagnose(exercise, trials: list[Trial]) -> str:
     """The whole message for an answer whose `trials` are not all right."""
@@ -34,7 +39,11 @@ def explain(exercise, trials: list[Trial]) -> str:
     for mistake in exercise.mistakes:
         if agrees(trials, mistake.function, exercise.seconds):
             return mistake.message
-    return _plain_story(wrong) or _closest_mistake(exercise, wrong)
+    if story := _plain_story(wrong):
+        return story
+    # NaN on a few extreme tries is told beside what explains the others, not instead of it.
+    stories = _closest_mistake(exercise, wrong), NAN if _with_nan(wrong) else ""
+    return " ".join(story for story in stories if story)
 
 
 def _plain_story(wrong: list[Trial]) -> str:
@@ -45,12 +54,8 @@ def _plain_story(wrong: list[Trial]) -> str:
     for trial in wrong:
         if trial.outcome.value is None and not isinstance(trial.expected, Exception):
             return "Your function returned None. Does every path end with `return`?"
-    for trial in wrong:
-        if any(difference.kind == "nan" for difference in trial.differences):
-            return (
-                "NaN appears where a number should be. Which step can give infinity minus "
-                "infinity, zero over zero, or the exponential of a large number?"
-            )
+    if 2 * len(_with_nan(wrong)) > len(wrong):
+        return NAN
     if all(trial.layout for trial in wrong):
         return (
             "Right for contiguous arrays, wrong for a strided view of the same numbers. "
@@ -73,6 +78,10 @@ def _plain_story(wrong: list[Trial]) -> str:
     return family_resemblance(
         [(trial.expected, trial.outcome.value) for trial in wrong]
     ) or _broken_link(wrong)
+
+
+def _with_nan(wrong: list[Trial]) -> list[Trial]:
+    return [trial for trial in wrong if any(d.kind == "nan" for d in trial.differences)]
 
 
 def _broken_link(wrong: list[Trial]) -> str:
