@@ -57,8 +57,8 @@ def peak_bytes(fn, device="cpu"):
 
     CUDA: the high-water mark of PyTorch's allocator. CPU: the running sum of the allocations and
     frees that PyTorch's profiler records, which includes buffers inside an operator but not what
-    libraries such as MKL allocate for themselves, and does not see `fn` free what is older than
-    itself. What `fn` returns counts.
+    libraries such as MKL allocate for themselves, and does not count what `fn` frees that is older
+    than itself. What `fn` returns counts.
     """
     if torch.device(device).type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
@@ -76,12 +76,27 @@ def peak_bytes(fn, device="cpu"):
         finally:
             with _stderr_dropped():
                 profile.stop()
-        events = [e for e in profile.profiler.kineto_results.events() if e.name() == "[memory]"]
-        alive = peak = 0
-        for event in sorted(events, key=lambda e: e.start_ns()):
-            alive += event.nbytes()  # negative when memory is given back
-            peak = max(peak, alive)
+        peak = _peak_of(profile.profiler.kineto_results.experimental_event_tree())
     del kept  # held until here, so that freeing it cannot fall inside the measurement
+    return peak
+
+
+def _peak_of(tree):
+    """Peak of the running sum of allocations and frees in a profile's tree of events."""
+    memory, below = [], list(tree)
+    while below:
+        event = below.pop()
+        below += event.children
+        if event.name == "[memory]":
+            memory.append((event.start_time_ns, event.extra_fields))
+    sizes, alive, peak = {}, 0, 0
+    for _, block in sorted(memory, key=lambda pair: pair[0]):
+        if block.alloc_size > 0:
+            sizes[block.ptr] = block.alloc_size
+            alive += block.alloc_size
+        else:  # the profiler takes a block at an address of an earlier profile for that one's
+            alive -= sizes.pop(block.ptr, 0)
+        peak = max(peak, alive)
     return peak
 
 
