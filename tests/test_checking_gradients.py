@@ -5,6 +5,8 @@ import pytest
 import torch
 from checking_helpers import make, message
 
+from tutorial_lib.checking.comparing import compare
+
 
 def test_an_eps_in_another_place_is_no_matter_of_containers():
     def shares(x):
@@ -83,6 +85,68 @@ def test_a_gradient_that_the_reference_itself_lacks_is_asked_of_nobody():
     assert make(rounded, cases).check(safe) is safe
 
 
+class BrokenBackward(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return 2 * x
+
+    @staticmethod
+    def backward(ctx, gradient):
+        raise ArithmeticError("not derived yet")
+
+
+def double(x):
+    """Twice x."""
+    return 2 * x
+
+
+def ones(rng):
+    yield from (dict(x=torch.ones(2, n, requires_grad=True)) for n in (2, 3))
+
+
+def test_a_way_back_that_raises_is_not_called_cut_off():
+    text = message(BrokenBackward.apply, make(double, ones))
+    assert "autograd cannot go back through them" in text and "cut" not in text
+    assert "ArithmeticError: not derived yet" in text
+    with pytest.raises(ArithmeticError):  # in a reference it is the author's to mend
+        make(lambda x: BrokenBackward.apply(x), ones).check(double)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [lambda x: torch.zeros_like(x), lambda x: 7 * x.detach(), lambda x: 7 * x.detach().double()],
+)
+def test_wrong_numbers_of_another_dtype_or_off_the_graph_are_not_called_right(answer):
+    text = message(answer, make(double, ones))
+    assert "numbers are right" not in text and "numbers differ" in text
+
+
+def test_float64_where_float32_was_given_says_where_it_may_come_from():
+    def root(x):
+        """x over the root of two, in x's dtype."""
+        return x / 2**0.5
+
+    exercise = make(root, lambda rng: [dict(x=np.ones(n, np.float32)) for n in (1, 2)])
+    assert "2 ** 0.5 is a plain one" in message(lambda x: x / np.sqrt(2), exercise)
+
+
+def test_a_float_is_no_whole_number():
+    def half(n):
+        """Half of n, rounded down: two ints, the half and the rest."""
+        return n // 2, n % 2
+
+    exercise = make(half, lambda rng: [dict(n=n) for n in (1, 4, 7)])
+    assert exercise.check(lambda n: (np.int64(n // 2), n % 2))
+    assert "but floats" in message(lambda n: (np.floor(n / 2), n % 2), exercise)
+    assert "expected 0, yours 9" in message(lambda n: (n + 8.0, n % 2), exercise)
+
+
+@pytest.mark.parametrize("expected, actual", [([-np.inf, 1.0], [5.0, 1.0]), ([np.inf], [-np.inf])])
+def test_infinity_is_near_nothing_but_itself(expected, actual):
+    assert compare(np.array(expected), np.array(actual))
+    assert not compare(np.array(expected), np.array(expected))
+
+
 def test_any_single_number_is_a_factor_so_none_is_named_unless_two_agree():
     def largest(x):
         """The largest number, as float."""
@@ -116,7 +180,7 @@ def test_nan_on_one_extreme_try_does_not_hide_what_explains_the_others():
             e = np.exp(x)
             return e / e.max(axis=-1, keepdims=True)
 
-    text = message(both, exercise)
+    text = " ".join(message(both, exercise).split())
     assert "On 6 of 8 wrong tries this fits: Your rows do not sum to one." in text
     assert text.index("do not sum") < text.index("NaN appears")
 
@@ -126,3 +190,12 @@ def test_nan_on_one_extreme_try_does_not_hide_what_explains_the_others():
 
     text = message(overflows, exercise)
     assert "NaN appears" in text and "do not sum" not in text
+
+    def odd(x):
+        with np.errstate(all="ignore"):
+            return np.exp(2 * x) / np.exp(2 * x).sum(axis=-1, keepdims=True)
+
+    text = " ".join(
+        message(odd, exercise).split()
+    )  # wrong on all eight tries, and NaN on two of them
+    assert "On 2 of 8 wrong tries: NaN appears" in text

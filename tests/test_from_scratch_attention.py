@@ -137,3 +137,10 @@ def test_gradcheck_finds_a_wrong_gradient(rng):
     assert relative_error(3 * x**2, numerical) < 1e-8
     assert relative_error(2 * x**2, numerical) > 0.1
     assert relative_error(np.zeros(3), np.zeros(3)) == 0
+
+
+def test_what_is_not_finite_passes_no_bound_and_shapes_must_be_equal():
+    for bad in (np.nan, np.inf):
+        assert max(1e-11, relative_error(np.array([1.0, bad]), np.ones(2))) == np.inf
+    with pytest.raises(ValueError, match=r"\(3, 1\) and \(3,\)"):
+        relative_error(np.ones((3, 1)), np.ones(3))

@@ -6,6 +6,8 @@ kind of difference and one sentence about it.
 """
 
 from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
 from numbers import Number
 
 import numpy as np
@@ -23,15 +25,21 @@ class Difference:
 
 
 def as_array(value):
-    """A NumPy array of the value, float64 where it holds floats; None for what is no array."""
+    """A NumPy array of the value, float64 where it holds floats; None for what is no array of
+    numbers in memory."""
     if isinstance(value, torch.Tensor):
+        if value.layout != torch.strided or value.is_meta:
+            return None
         value = value.detach().cpu()
         return value.double().numpy() if value.is_floating_point() else value.numpy()
-    if isinstance(value, (np.ndarray, np.generic)):
-        return np.asarray(value, dtype=np.float64 if value.dtype.kind == "f" else value.dtype)
-    if isinstance(value, Number):
-        return np.asarray(value)
-    return None
+    if isinstance(value, (Fraction, Decimal)):
+        value = float(value)
+    if not isinstance(value, (np.ndarray, np.generic, Number)):
+        return None
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiubc":  # objects, strings, dates, or a whole number beyond 64 bits
+        return None
+    return array.astype(np.float64) if array.dtype.kind == "f" else array
 
 
 def dtype_name(value) -> str:
@@ -43,7 +51,10 @@ def describe(value) -> str:
     if value is None:
         return "None"
     if isinstance(value, (np.ndarray, torch.Tensor)):
-        kind = "tensor" if isinstance(value, torch.Tensor) else "array"
+        kind = "array"
+        if isinstance(value, torch.Tensor):
+            layout = str(value.layout).removeprefix("torch.").replace("strided", "")
+            kind = f"{'meta' if value.is_meta else layout} tensor".strip()
         return f"{kind} {tuple(value.shape)} {dtype_name(value)}"
     if isinstance(value, dict):
         return "dict with " + ", ".join(map(str, value))
@@ -103,8 +114,8 @@ def within(where: str, name: str) -> bool:
 
 def _compare_leaf(expected, actual) -> Difference | None:
     a, b = as_array(expected), as_array(actual)
-    if a is None or b is None or a.dtype.kind in "US":
-        if type(expected) is type(actual) and expected == actual:
+    if a is None or b is None:
+        if a is None and type(expected) is type(actual) and expected == actual:
             return None
         return Difference("", "type", f"expected {describe(expected)}, got {describe(actual)}")
     if isinstance(expected, torch.Tensor) != isinstance(actual, torch.Tensor):
@@ -114,20 +125,28 @@ def _compare_leaf(expected, actual) -> Difference | None:
         return Difference("", "type", f"expected {describe(expected)}, got {actual}")
     if a.shape != b.shape:
         return Difference("", "shape", f"the shape should be {a.shape}, yours is {b.shape}")
+    if type(expected) is int and b.dtype.kind == "f" and not _compare_numbers(a, b, 1e-7):
+        return Difference("", "dtype", f"a whole number is expected, yours is the float {actual}")
     if hasattr(expected, "dtype") and dtype_name(expected) != dtype_name(actual):
         wanted, given = dtype_name(expected), dtype_name(actual)
         # A plain number is as good as a NumPy scalar, and whole numbers of any width are alike.
         whole = a.dtype.kind in "iu" and b.dtype.kind in "iu"
         if not isinstance(expected, np.generic) and not whole:
-            return Difference("", "dtype", f"the dtype should be {wanted}, yours is {given}")
+            text = f"the dtype should be {wanted}, yours is {given}"
+            rough = max(TOLERANCE.get(wanted, 1e-7), TOLERANCE.get(given, 1e-7))
+            if wrong := _compare_numbers(a, b, rough):
+                return Difference("", wrong.kind, f"{text}; {wrong.text}")
+            return Difference("", "dtype", text)
     if isinstance(expected, torch.Tensor) and expected.requires_grad != actual.requires_grad:
         fate = "yours is cut from it" if expected.requires_grad else "yours is part of it"
+        if wrong := _compare_numbers(a, b, TOLERANCE.get(dtype_name(expected), 1e-7)):
+            return wrong
         return Difference("", "graph", f"right numbers, but of autograd's graph {fate}")
     return _compare_numbers(a, b, TOLERANCE.get(dtype_name(expected), 1e-7))
 
 
 def _compare_numbers(a, b, tolerance) -> Difference | None:
-    if a.dtype.kind not in "fc" and b.dtype.kind not in "fc":
+    if a.dtype.kind not in "fc":  # counts, places and truth values are right or wrong
         wrong = a != b
     else:
         # Relative to the number itself or to the largest one: a tiny entry of a large array may
@@ -137,6 +156,7 @@ def _compare_numbers(a, b, tolerance) -> Difference | None:
             finite = a[np.isfinite(a)]
             scale = np.abs(finite).max() if finite.size else 1.0
             close = np.abs(a - b) <= tolerance * np.maximum(np.abs(a), 1e-3 * scale + 1e-3)
+            close &= np.isfinite(a)  # or any number is near an infinite one: inf <= inf
         wrong = ~(close | (a == b) | (np.isnan(a) & np.isnan(b)))
     if not wrong.any():
         return None

@@ -12,6 +12,10 @@ NAN = (
     "NaN appears where a number should be. Which step can give infinity minus infinity, zero over "
     "zero, or the exponential of a large number?"
 )
+WIDER = (
+    "(np.sqrt(2) is a float64 number and makes a float32 array float64; 2 ** 0.5 is a plain one "
+    "and does not. np.zeros(shape) is float64 unless it is told.)"
+)
 
 
 def diagnose(exercise, trials: list[Trial]) -> str:
@@ -42,7 +46,10 @@ def explain(exercise, trials: list[Trial]) -> str:
     if story := _plain_story(wrong):
         return story
     # NaN on a few extreme tries is told beside what explains the others, not instead of it.
-    stories = _closest_mistake(exercise, wrong), NAN if _with_nan(wrong) else ""
+    nan = (
+        f"On {len(_with_nan(wrong))} of {len(wrong)} wrong tries: {NAN}" if _with_nan(wrong) else ""
+    )
+    stories = _closest_mistake(exercise, wrong), nan
     return " ".join(story for story in stories if story)
 
 
@@ -62,12 +69,21 @@ def _plain_story(wrong: list[Trial]) -> str:
             "Does your code rely on how the numbers lie in memory?"
         )
     if all(d.kind == "dtype" for trial in wrong for d in trial.differences):
+        if all("whole number" in d.text for trial in wrong for d in trial.differences):
+            return "The numbers are right, but floats: a whole number can be a size or an index."
+        if all("yours is float64" in d.text for trial in wrong for d in trial.differences):
+            return f"The numbers are right, their dtype is not: which step changes it? {WIDER}"
         return "The numbers are right, their dtype is not: which step changes it?"
     if all(d.kind == "graph" for trial in wrong for d in trial.differences):
         if all("cut" in d.text for trial in wrong for d in trial.differences):
             return (
                 "The numbers are right, but cut from autograd's graph: is there a `detach`, a "
                 "`no_grad` or a step outside PyTorch on the way?"
+            )
+        if any("raised" in d.text for trial in wrong for d in trial.differences):
+            return (
+                "The numbers are right, but autograd cannot go back through them: is an array "
+                "that it still needs changed in place, or a graph used up, on the way?"
             )
         if any("gradient" in d.text for trial in wrong for d in trial.differences):
             return (

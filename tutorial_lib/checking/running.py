@@ -2,6 +2,7 @@
 
 import copy
 import linecache
+import signal
 import sys
 import threading
 import time
@@ -23,12 +24,14 @@ class OutOfTime(Exception):
 @dataclass
 class Outcome:
     """What one call gave: a value or an error, which arguments it changed in place, and what
-    gradient reaches each argument that wants one (zeros where none arrives)."""
+    gradient reaches each argument that wants one (zeros where none arrives), or what went wrong
+    on the way back."""
 
     value: object = None
     error: BaseException | None = None
     changed: list[str] = field(default_factory=list)
     gradients: dict[str, torch.Tensor] = field(default_factory=dict)
+    backward_error: Exception | None = None
 
 
 def strided(value):
@@ -60,7 +63,10 @@ def call(function, case: dict, *, layout=duplicate, seconds: float = 10) -> Outc
     except Exception as error:  # whatever the learner's code raises is a result to report
         outcome.error = error
     outcome.changed = [name for name in case if not _same(case[name], given[name])]
-    outcome.gradients = _gradients(outcome.value, given)
+    try:
+        outcome.gradients = _gradients(outcome.value, given)
+    except Exception as error:  # the learner's own backward, or a graph used up in the function
+        outcome.backward_error = error
     return outcome
 
 
@@ -72,10 +78,7 @@ def _gradients(value, given: dict) -> dict[str, torch.Tensor]:
         return {}
     # No two entries of an output weigh the same: a row of shares would else have a constant sum.
     weights = [torch.arange(1, x.numel() + 1).cos().to(x).view(x.shape) for x in outputs]
-    try:
-        found = torch.autograd.grad(outputs, [*wanted.values()], weights, allow_unused=True)
-    except Exception:  # the learner's own backward, or a graph used up inside the function
-        found = [None] * len(wanted)
+    found = torch.autograd.grad(outputs, [*wanted.values()], weights, allow_unused=True)
     return {
         name: torch.zeros_like(x) if gradient is None else gradient
         for (name, x), gradient in zip(wanted.items(), found)
@@ -107,13 +110,21 @@ def within(seconds: float, function, *args):
     """
     if threading.current_thread() is not threading.main_thread():
         return function(*args)
+    # Started in the background of a script, a process ignores Ctrl-C, and would ignore the timer.
+    handler = signal.getsignal(signal.SIGINT)
+    ignored = handler in (signal.SIG_IGN, signal.SIG_DFL)
+    if ignored:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     lock, state = threading.Lock(), {"done": False, "fired": False}
 
     def fire():
-        with lock:
-            if not state["done"]:
+        while True:
+            with lock:
+                if state["done"]:
+                    return
                 state["fired"] = True
                 interrupt_main()
+            time.sleep(1)  # and again: a bare `except:` may have swallowed it
 
     timer = threading.Timer(seconds, fire)
     timer.daemon = True
@@ -135,6 +146,8 @@ def within(seconds: float, function, *args):
         with lock:
             state["done"] = True
         timer.cancel()
+        if ignored:
+            signal.signal(signal.SIGINT, handler)
 
 
 def own_lines(error: BaseException) -> str:
@@ -149,4 +162,6 @@ def own_lines(error: BaseException) -> str:
             continue
         code = linecache.getline(path, line).strip()
         rows.append(f"line {line} of {frame.f_code.co_name}:  {code}")
+    if len(rows) > 8:  # a recursion without end
+        rows[3:-3] = [f"... {len(rows) - 6} more lines ..."]
     return "\n".join(rows)

@@ -39,6 +39,8 @@ def try_all(reference: Callable, answer: Callable, cases: list[dict], seconds: f
     for number, case in enumerate(cases, 1):
         for name, layout in LAYOUTS.items():
             expected = call(reference, case, layout=layout)
+            if expected.backward_error:  # it would judge no gradient: the author must know
+                raise expected.backward_error
             got = call(answer, case, layout=layout, seconds=seconds)
             differences = _differences(expected, got)
             trials.append(
@@ -65,6 +67,11 @@ def _differences(expected: Outcome, got: Outcome) -> list[Difference]:
 
 def _wrong_gradients(expected: Outcome, got: Outcome) -> list[Difference]:
     """Right numbers may still send back a wrong gradient, or none, to one of the arguments."""
+    if expected.gradients and got.backward_error:
+        error = f"{type(got.backward_error).__name__}: {got.backward_error}"
+        return [
+            Difference("", "graph", f"right numbers, but going back through them raised {error}")
+        ]
     found = []
     for name, wanted in expected.gradients.items():
         # Where the reference's own gradient is not finite, it judges nobody.

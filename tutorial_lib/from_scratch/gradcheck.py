@@ -25,6 +25,15 @@ def numerical_gradient(f, x, step=1e-5):
 
 
 def relative_error(a, b):
-    """‖a − b‖ / (‖a‖ + ‖b‖), 0 for equal arrays and at most 1."""
+    """‖a − b‖ / (‖a‖ + ‖b‖) for arrays of one shape: 0 for equal ones and at most 1.
+
+    NaN or infinity in either gives infinity, which no bound lets pass (NaN would: max() drops it).
+    Raises ValueError if the shapes differ, which broadcasting would hide.
+    """
+    a, b = np.asarray(a), np.asarray(b)
+    if a.shape != b.shape:
+        raise ValueError(f"the shapes are {a.shape} and {b.shape}; expected equal ones")
     norm = np.linalg.norm(a) + np.linalg.norm(b)
-    return 0.0 if norm == 0 else float(np.linalg.norm(np.asarray(a) - b) / norm)
+    if not np.isfinite(norm):
+        return float("inf")
+    return 0.0 if norm == 0 else float(np.linalg.norm(a - b) / norm)
