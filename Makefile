@@ -24,7 +24,7 @@ build: .venv/.ready  ## authors: make the notebooks from chapters/*.md
 	@$(COURSE) build $(CHAPTERS) $(ARGS)
 
 new-chapter: .venv/.ready  ## authors: start the chapter CH=04 of survey.toml
-	@$(COURSE) new-chapter $(CH)
+	@$(COURSE) new-chapter $(or $(CH),$(error name the chapter: make new-chapter CH=04))
 
 progress: .venv/.ready  ## show which exercises you have solved
 	@$(COURSE) progress
@@ -71,6 +71,7 @@ endef
 # Compiled bytecode saves seconds at each start of a notebook; files that cannot be compiled are
 # other people's test data.
 .venv/.ready: pyproject.toml requirements.lock
+	@[ ! -L .venv ] || { echo ".venv is a link: installing would change the course it is of."; exit 1; }
 	@$(ensure_venv)
 	@echo "Installing the course into .venv; the first time this takes some minutes."
 	@set -o pipefail; $(PY) -m pip install -c requirements.lock -e . 2>&1 \

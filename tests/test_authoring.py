@@ -125,22 +125,55 @@ def test_a_second_build_changes_nothing_and_runs_nothing(built, capsys):
     assert (solution(built).read_bytes(), solution(built).stat().st_mtime_ns) == before
 
 
-def test_a_change_in_the_text_or_in_a_module_it_imports_builds_again(built, tmp_path, monkeypatch):
-    shutil.copytree(building.LIBRARY, tmp_path / "library")
-    shutil.copytree(built, tmp_path, dirs_exist_ok=True)
-    monkeypatch.setattr(building, "LIBRARY", tmp_path / "library")
+def test_a_change_in_the_text_or_in_a_module_it_imports_builds_again(tmp_path, monkeypatch):
+    # The caches of bytecode change under a copy while other tests run.
+    pycache = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(building.LIBRARY, tmp_path / "tutorial_lib", ignore=pycache)
+    monkeypatch.setattr(building, "LIBRARY", tmp_path / "tutorial_lib")
     ran = []
     monkeypatch.setattr(building, "execute", lambda *args, **kwargs: ran.append(1))
+    put(tmp_path, CHAPTER)
+    assert building.build(tmp_path) and ran.pop()
     assert building.build(tmp_path) and not ran
     put(tmp_path, CHAPTER + "\nA sentence more.\n")
     assert building.build(tmp_path) and len(ran) == 1
     for number, module in enumerate(["claims", "exercises/start_here", "checking/comparing"], 2):
-        path = tmp_path / "library" / f"{module}.py"
+        path = tmp_path / "tutorial_lib" / f"{module}.py"
         path.write_text(path.read_text() + "\n# a change\n")
         assert building.build(tmp_path) and len(ran) == number
-    path = tmp_path / "library" / "explorer.py"  # not imported by the chapter
+    path = tmp_path / "tutorial_lib" / "explorer.py"  # not imported by the chapter
     path.write_text("# a change\n")
     assert building.build(tmp_path) and len(ran) == 4
+
+
+def test_a_record_or_checkpoint_that_a_chapter_names_builds_it_again(tmp_path, monkeypatch):
+    pycache = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(building.LIBRARY, tmp_path / "tutorial_lib", ignore=pycache)
+    monkeypatch.setattr(building, "LIBRARY", tmp_path / "tutorial_lib")
+    ran = []
+    monkeypatch.setattr(building, "execute", lambda *args, **kwargs: ran.append(1))
+    cell = """```{code-cell} python3
+from tutorial_lib.recipes import vit
+
+names = ["speed"]
+```
+"""
+    put(tmp_path, CHAPTER + "\n" + cell)
+    results = tmp_path / "benchmarks" / "results"
+    results.mkdir(parents=True)
+    checkpoints = tmp_path / "tutorial_lib" / "recipes" / "checkpoints"
+    changes = [
+        (results / "speed-some-device.json", 1),
+        (results / "speed-another.json", 1),
+        (results / "heat-some-device.json", 0),
+        (checkpoints / "vit.safetensors", 1),
+        (checkpoints / "teacher_vit.safetensors", 0),
+    ]
+    assert building.build(tmp_path)
+    for path, runs in changes:
+        before = len(ran)
+        path.write_bytes(b"changed")
+        assert building.build(tmp_path) and len(ran) == before + runs, path
 
 
 def test_the_solution_holds_the_reference_and_the_learner_notebook_does_not(built):
@@ -197,7 +230,7 @@ def test_a_bad_file_name_and_an_unknown_number_are_named(tmp_path):
     source.unlink()
     put(tmp_path, CHAPTER)
     with pytest.raises(ValueError, match="no chapter 07; there are 00"):
-        building.build(tmp_path, ["07"])
+        building.build(tmp_path, ["7"])
 
 
 def test_a_chapter_that_raises_is_named_and_its_old_solution_stays(built, tmp_path, capsys):

@@ -110,7 +110,7 @@ def report(tmp_path_factory):
     (root / "chapters").mkdir()
     (root / "chapters" / "01_outputs.md").write_text(SOURCE)
     started = time.perf_counter()
-    out = pytest_in(root, "-n1", "--dist=loadfile", "--nbval-cell-timeout=60", "-rA", "solutions")
+    out = pytest_in(root, "-n1", "--dist=loadfile", "--nbval-cell-timeout=600", "-rA", "solutions")
     return SimpleNamespace(out=out, seconds=time.perf_counter() - started)
 
 
@@ -132,7 +132,7 @@ def pytest_in(root, *arguments) -> str:
         env={**os.environ, "PYTHONPATH": f"{TESTS}{os.pathsep}{TESTS.parent}"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
     )
     return done.stdout + done.stderr
 
@@ -173,7 +173,7 @@ def test_the_cells_below_an_error_are_not_run(report):
 
 def test_a_killed_kernel_is_noticed_at_once(report):
     assert "02_killed.ipynb, cell 1: the kernel died (out of memory?)" in report.out
-    assert report.seconds < 40  # the cell's timeout alone is 60
+    assert report.seconds < 500  # the cell's timeout alone is 600
 
 
 def test_a_notebook_that_was_never_executed_fails(report):

@@ -72,8 +72,11 @@ class Survey:
     systems: tuple
 
     def chapter(self, number):
-        """The chapter with this number ("01"). Raises KeyError if there is none."""
-        return {c.number: c for c in self.chapters}[number]
+        """The chapter with this number ("01" or "1"). Raises KeyError if there is none."""
+        found = {c.number: c for c in self.chapters}
+        if number.zfill(2) not in found:
+            raise KeyError(f"no chapter {number}; survey.toml has {min(found)} to {max(found)}")
+        return found[number.zfill(2)]
 
     def systems_of(self, number):
         return [s for s in self.systems if s.chapter == number]

@@ -17,10 +17,11 @@ LIBRARY = Path(__file__).parents[1]
 def sources(root: Path, chapters: list[str] | None = None) -> list[Path]:
     """The chapter sources, or those with the given numbers; ValueError for an unknown number."""
     found = {path.name[:2]: path for path in sorted((root / "chapters").glob("[0-9][0-9]_*.md"))}
-    unknown = sorted(set(chapters or []) - set(found))
+    wanted = [number.zfill(2) for number in chapters or found]
+    unknown = sorted(set(wanted) - set(found))
     if unknown:
         raise ValueError(f"no chapter {', '.join(unknown)}; there are {', '.join(found)}")
-    return [found[number] for number in chapters or found]
+    return [found[number] for number in wanted]
 
 
 def build(root: Path, chapters: list[str] | None = None) -> bool:
@@ -61,7 +62,8 @@ def _built_from(target: Path) -> str:
 
 
 def _fingerprint(notebook, slug: str) -> str:
-    """A hash of the notebook and of every module of this library that it reaches by imports."""
+    """A hash of the notebook, of every module of this library that it reaches by imports, and of
+    every file of data that one of these names."""
     code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
     waiting = [LIBRARY / "exercises" / f"{slug}.py", *_imported(code)]
     reached = set()
@@ -70,10 +72,37 @@ def _fingerprint(notebook, slug: str) -> str:
         if path.exists() and path not in reached:
             reached.add(path)
             waiting += _imported(path.read_text())
+    words = _words(code).union(*(_words(path.read_text()) for path in reached))
+    reached |= {path for path in _data() if _is_named(path, words)}
     digest = hashlib.sha256(nbformat.writes(notebook).encode())
     for path in sorted(reached):
         digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+def _data() -> list[Path]:
+    """What chapters show beside what they compute: the index, records, checkpoints, pictures."""
+    root = LIBRARY.parent
+    records = (root / "benchmarks" / "results").glob("*.json")
+    made = (LIBRARY / "recipes" / "checkpoints").glob("*.safetensors")
+    files = (LIBRARY / "data" / "files").glob("*.npz")
+    index = root / "survey.toml"
+    return [*records, *made, *files, *LIBRARY.glob("*.html"), *([index] if index.exists() else [])]
+
+
+def _words(code: str) -> set[str]:
+    """The strings in some code."""
+    return {
+        node.value
+        for node in ast.walk(ast.parse(code))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+
+
+def _is_named(path: Path, words: set[str]) -> bool:
+    """By its whole name, or a record by the name in front of its device: `recorded("vit")`."""
+    beginnings = {path.stem[:i] for i, letter in enumerate(path.stem) if letter == "-"}
+    return path.name in words or not words.isdisjoint(beginnings)
 
 
 def _imported(code: str) -> list[Path]:
