@@ -5,6 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from tutorial_lib.benchmarking import peak_bytes
 from tutorial_lib.from_scratch.attention import attention, attention_backward, causal_mask
 from tutorial_lib.layers.attention import Attention, dot_product_attention
 
@@ -24,7 +25,7 @@ def test_numpy_and_torch_equal_pytorchs_own(shape, batch, masked):
     Q, K, V, dZ = draw(*shape, batch)
     mask = np.random.default_rng(0).random((shape[0], shape[1])) < 0.6 if masked else None
     if masked:
-        mask[:, 0] = True  # PyTorch gives NaN where nobody may be looked at
+        mask[:, 0] = True  # where nobody may be looked at, PyTorch's answer depends on its version
     theirs = [torch.from_numpy(x).requires_grad_() for x in (Q, K, V)]
     attn_mask = torch.from_numpy(mask) if masked else None
     expected = F.scaled_dot_product_attention(*theirs, attn_mask=attn_mask)
@@ -64,3 +65,19 @@ def test_module_with_widths_of_its_own():
     module = Attention(6, dim_head=4, dim_memory=3)
     assert module(torch.randn(2, 5, 6), torch.randn(2, 7, 3)).shape == (2, 5, 6)
     assert module.weights(torch.randn(2, 5, 6), torch.randn(2, 7, 3)).shape == (2, 5, 7)
+
+
+@pytest.mark.parametrize("shape", [(6,), (1, 6), (5, 6), (1, 5, 6), (2, 1, 6), (2, 5, 6)], ids=str)
+def test_module_takes_any_mask_that_broadcasts(shape):
+    torch.manual_seed(0)
+    module, x, memory = Attention(8), torch.randn(2, 5, 8), torch.randn(2, 6, 8)
+    mask = torch.rand(shape) < 0.6
+    mask[..., 0] = True
+    expected = module.weights(x, memory, mask) @ module.to_v(memory)
+    torch.testing.assert_close(module(x, memory, mask), module.to_out(expected))
+
+
+def test_module_never_holds_the_weights():
+    module, x = Attention(16), torch.randn(2, 1024, 16)
+    with torch.no_grad():
+        assert peak_bytes(lambda: module(x)) < 4 * 2 * 1024 * 1024  # what the scores would take

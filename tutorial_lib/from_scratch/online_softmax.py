@@ -1,7 +1,8 @@
 """Attention in one pass over the keys, without ever holding a row of scores. Taught in chapter 01.
 
-Milakov and Gimelshein, Online normalizer calculation for softmax (2018, 1805.02867); the idea that
-Dao et al., FlashAttention (NeurIPS 2022, 2205.14135) builds on.
+Milakov and Gimelshein, Online normalizer calculation for softmax (2018, 1805.02867), for the sum;
+Rabe and Staats (2021, 2112.05682) carry the output along; Dao et al., FlashAttention (NeurIPS 2022,
+2205.14135) builds on it.
 """
 
 import numpy as np
@@ -12,8 +13,8 @@ def online_attention(q, K, V, block):
 
     q (d,), K (M, d), V (M, d_v), block: how many keys are read at a time  ->  z (d_v,)
 
-    Between blocks only three things are kept: the highest score so far m, the sum l of exp(s − m)
-    over the scores s so far, and the same sum with values, o. When a block raises m, what was
+    Between blocks only three things are kept: of the scores s = K q / √d so far the highest, m, the
+    sum l of exp(s − m), and the same sum with values, o. When a block raises m, what was
     summed under the old m is out of date by a known factor. (A check sees what comes out and not
     how: that no whole row of scores is ever held is up to you.)
     """

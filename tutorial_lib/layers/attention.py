@@ -43,10 +43,16 @@ class Attention(nn.Module):
         `dot_product_attention`  ->  (B, N, dim). Fused where PyTorch has a kernel for it."""
         memory = x if memory is None else memory
         q, k, v = self.to_q(x), self.to_k(memory), self.to_v(memory)  # (B, N or M, dim_head)
-        return self.to_out(F.scaled_dot_product_attention(q, k, v, attn_mask=mask))
+        # PyTorch's fused kernels want an axis of heads: (B, 1, N or M, dim_head).
+        q, k, v = (t.unsqueeze(-3) for t in (q, k, v))
+        if mask is not None:
+            mask = torch.atleast_2d(mask).unsqueeze(-3)
+        z = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        return self.to_out(z.squeeze(-3))
 
     @torch.no_grad()
     def weights(self, x, memory=None, mask=None):
-        """The weights p (B, N, M) that `forward` would use, which a fused kernel never stores."""
+        """The weights p (B, N, M) that `forward` would use, which a fused kernel never stores.
+        A query that may look nowhere has NaN here, where `forward` gives zero."""
         memory = x if memory is None else memory
         return dot_product_attention(self.to_q(x), self.to_k(memory), self.to_v(memory), mask)[1]

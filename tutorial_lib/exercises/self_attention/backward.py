@@ -180,3 +180,10 @@ def diagonal_softmax(dZ, Q, K, V, mask):
     wrong["dS"] = wrong["dP"] * P * (1 - P)
     wrong["dQ"], wrong["dK"] = wrong["dS"] @ K / root, wrong["dS"].mT @ Q / root
     return wrong
+
+
+@attention_backward.mistake(
+    """You do not use the mask: right without one, wrong with one. Which weights P made Z?"""
+)
+def backward_ignores_mask(dZ, Q, K, V, mask):
+    return np_attention.attention_backward(dZ, Q, K, V)

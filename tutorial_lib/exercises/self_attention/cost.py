@@ -162,6 +162,23 @@ def mean_of_blocks(q, K, V, block):
     return np.mean(parts, axis=0)
 
 
+@online_attention.mistake(
+    """The scores are not divided by √d. This is the same attention as before, read in another
+    order: what stood between q·k and the softmax?"""
+)
+def online_unscaled(q, K, V, block):
+    return _online(q * len(q) ** 0.5, K, V, block)
+
+
+@online_attention.mistake(
+    """The maximum so far is never moved on: it is still −∞ at each block, so exp(m − m_new) is zero
+    and throws away what was summed before. What has to happen at the end of each turn?"""
+)
+def never_moves_the_maximum(q, K, V, block):
+    last = (len(K) - 1) // block * block
+    return _online(q, K[last:], V[last:], block)
+
+
 def attention_flops(n, m, d, d_v):
     """Predict the floating-point operations of the two matrix products of attention.
 
@@ -230,3 +247,11 @@ def values_as_wide_as_keys(n, m, d, d_v):
 )
 def projections(n, m, d, d_v):
     return 2 * n * d * d + 2 * m * d * d_v
+
+
+@attention_flops.mistake(
+    """You count exactly: d products need only d − 1 additions. The task, as everybody does, counts
+    each multiplication with an addition. How many operations is one entry then?"""
+)
+def one_addition_less(n, m, d, d_v):
+    return n * m * (2 * d - 1) + n * d_v * (2 * m - 1)

@@ -10,8 +10,6 @@ def causal_attention(Q, K, V):
     """Attention in which a token sees itself and the past.
 
     Q (N, d), K (N, d), V (N, d_v)  ->  Z (N, d_v)
-
-    This version trains to a loss near zero and then writes nonsense. Find the one wrong line.
     """
     n, d = Q.shape
     S = Q @ K.mT / d**0.5
@@ -144,7 +142,7 @@ equivariance_error = Exercise(
     hints=(
         "Two paths lead from X to a reordered output. Walk both and compare where they end.",
         "`X[order]` reorders tokens. On one path it comes before f, on the other after.",
-        "`np.abs(f(X[order]) - f(X)[order]).max()`",
+        "Compare `f(X[order])` with `f(X)[order]`: one number that is zero only if all agree.",
     ),
 )
 

@@ -15,8 +15,8 @@ attention = Exercise(
         "You have every piece: `scores`, `softmax`, `masked_softmax`. What is left is one product.",
         "Each output row is a weighted mean of the rows of V. P has a row per query; which side of "
         "the product does it stand on?",
-        "`P = softmax(scores(Q, K))`, or `masked_softmax(..., mask)` if there is a mask; return "
-        "`P @ V, P`.",
+        "P is `softmax(scores(Q, K))`, or `masked_softmax` of the same scores if there is a mask. "
+        "The pair is returned with the output first.",
     ),
 )
 
@@ -125,7 +125,8 @@ cross_attention = Exercise(
         "Who asks? Who answers? Three of the projections apply to one sequence or the other.",
         "Queries come from X. Keys and values describe the same tokens, so they come from the same "
         "sequence.",
-        "`attention(X @ W_Q, memory @ W_K, memory @ W_V)` gives the pair; return the output.",
+        "Project first, then call `attention` with the three results; it gives a pair, and the "
+        "output is its first part.",
     ),
 )
 

@@ -102,7 +102,7 @@ causal_mask = Exercise(
     hints=(
         "Write the 3 × 3 mask on paper: row i is the query, column j the key.",
         "True on the diagonal and below it. NumPy has `np.tril`.",
-        "`np.tril(np.ones((n, n), dtype=bool))`",
+        "`np.tril` keeps the lower triangle of an array. Of which array of bools do you want it?",
     ),
 )
 
@@ -144,3 +144,20 @@ def of_floats(n):
 )
 def one_too_many(n):
     return np.tril(np.ones((n, n), dtype=bool), 1)
+
+
+@masked_softmax.mistake(
+    """You add a large negative number to forbidden scores instead of putting −∞ there. A row with
+    nothing to look at is then lowered as a whole, which changes nothing: its weights come out as if
+    there were no mask. What should they be?"""
+)
+def adds_a_large_negative_number(S, mask):
+    return np_attention.softmax(S + ~mask * -1e9)
+
+
+@causal_mask.mistake(
+    """This is the mask that is *added* to scores: 0 where a query may look, −∞ where not. Here a
+    mask is a table of answers to a question. To which, and what type has an answer?"""
+)
+def to_be_added(n):
+    return np.triu(np.full((n, n), -np.inf), 1)

@@ -26,8 +26,8 @@ dot_product_attention = Exercise(
         "The same four steps; tensors have `@`, `.mT` and `.softmax(dim=...)`.",
         "`s.masked_fill(condition, value)` puts the value where the condition is True. The mask is "
         "True where a query *may* look.",
-        "`s = q @ k.mT / q.shape[-1] ** 0.5`, `s.masked_fill(~mask, float('-inf'))`, "
-        "`p = s.softmax(dim=-1)`, return `p @ v, p`.",
+        "Scores `q @ k.mT` over the root of `q.shape[-1]`; fill with −∞ where `~mask`, if there "
+        "is a mask; then the softmax over the keys, and the product with v.",
     ),
 )
 
@@ -134,4 +134,16 @@ def fills_with_zero(q, k, v, mask):
 def masks_the_weights(q, k, v, mask):
     p = (q @ k.mT / q.shape[-1] ** 0.5).softmax(dim=-1)
     p = p if mask is None else p * mask
+    return p @ v, p
+
+
+@dot_product_attention.mistake(
+    """You normalise over the queries: in each column of p the weights sum to one. Which axis holds
+    the keys of one query?"""
+)
+def softmax_over_queries(q, k, v, mask):
+    s = q @ k.mT / q.shape[-1] ** 0.5
+    if mask is not None:
+        s = s.masked_fill(~mask, float("-inf"))
+    p = s.softmax(dim=-2)
     return p @ v, p

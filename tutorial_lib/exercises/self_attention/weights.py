@@ -93,6 +93,7 @@ def rows_of_scores(rng):
     # A maximum far above the row's smallest number, then above its mean and its first as well.
     yield dict(S=np.array([[900.0, 0.0], [-900.0, 0.0]]))
     yield dict(S=np.array([[2000.0, 0.0, 0.0], [0.0, 0.0, 2000.0]]))
+    yield dict(S=np.array([[-1000.0, -1001.0]]))  # one row, whose maximum is far below zero
 
 
 softmax = Exercise(
@@ -150,6 +151,16 @@ def highest_of_all(S):
 
 
 @softmax.mistake(
+    """You subtract the row's largest *size*, |S|. In a row of large negative scores that pushes all
+    of them further down, until every exponential is zero. What should the highest score become?"""
+)
+def largest_size(S):
+    with np.errstate(all="ignore"):
+        e = np.exp(S - np.abs(S).max(axis=-1, keepdims=True))
+        return e / e.sum(axis=-1, keepdims=True)
+
+
+@softmax.mistake(
     """You subtract each row's mean. The softmax is the same, but a score far above the mean still
     overflows. Below which number of the row do you have to bring all others, so that no exponential
     can be infinite?"""
@@ -178,6 +189,17 @@ def subtracts_the_smallest(S):
 def without_keepdims(S):
     e = np.exp(S - S.max(axis=-1, keepdims=True))
     return e / e.sum(axis=-1)
+
+
+@softmax.mistake(
+    """`max` and `sum` have dropped the axis they run along: shape (N,) where (N, 1) should meet
+    (N, M). For most shapes NumPy refuses; for a square S it takes column j together with row j. How
+    do you keep the axis?"""
+)
+def without_keepdims_anywhere(S):
+    with np.errstate(all="ignore"):
+        e = np.exp(S - S.max(axis=-1))
+        return e / e.sum(axis=-1)
 
 
 @softmax.mistake(
