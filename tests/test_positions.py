@@ -76,6 +76,19 @@ def test_features_must_come_in_pairs():
         course.sinusoidal_2d(2, 2, 6)
 
 
+def test_rotary_refuses_whole_numbers_which_would_cut_sines_down_to_zero():
+    with pytest.raises(TypeError, match="floats, not int64"):
+        course.rotary(np.ones((2, 4), dtype=np.int64), np.arange(2))
+    with pytest.raises(TypeError, match="floats, not torch.int64"):
+        layers.rotary(torch.ones(2, 4, dtype=torch.int64), torch.arange(2))
+
+
+@pytest.mark.parametrize("tokens, count", [(1, 3), (3, 1), (3, 2)])
+def test_rotary_takes_one_position_for_each_token(tokens, count):
+    with pytest.raises(ValueError, match=f"({count},).* positions for {tokens} tokens"):
+        layers.rotary(torch.zeros(2, tokens, 4), torch.arange(count))
+
+
 # A bias for each offset
 
 
@@ -230,6 +243,18 @@ def test_a_bias_and_a_rotation_inside_attention_equal_explicit_loops(masked):
             torch.testing.assert_close(p[b, h], s.softmax(dim=-1).detach())
             z.append(s.softmax(dim=-1) @ v)
         torch.testing.assert_close(y[b], module.to_out(torch.cat(z, dim=-1)))
+
+
+@pytest.mark.parametrize("biased", [False, True])
+def test_a_mask_may_have_fewer_axes_than_the_weights(biased):
+    torch.manual_seed(0)
+    module, x = MultiHeadAttention(8, heads=2), torch.randn(3, 6, 8)
+    bias = layers.RelativeBias(2, 3, heads=2)() if biased else None
+    keys = torch.tensor([True, True, False, True, False, True])
+    expected = module(x, mask=keys.expand(3, 6, 6), score_bias=bias)
+    for mask in (keys, keys[None], keys.expand(6, 6), keys[None, None]):
+        torch.testing.assert_close(module(x, mask=mask, score_bias=bias), expected)
+    assert not torch.allclose(module(x, score_bias=bias), expected)
 
 
 def test_a_bias_learns_through_attention():

@@ -22,8 +22,9 @@ from tutorial_lib.from_scratch.attention import attention, attention_backward
 def split_heads(X, heads):
     """Give each head its own block of neighbouring features.
 
-    X (..., N, D), heads: a divisor of D  ->  (..., heads, N, d) with d = D / heads; head i holds
-    the features from i·d to (i + 1)·d of every token. ValueError if D is no multiple of heads.
+    X (..., N, D), heads: a divisor of D  ->  (..., heads, N, d) of X's dtype, d = D / heads;
+    head i holds the features from i·d to (i + 1)·d of every token. ValueError if D is no multiple
+    of heads.
     """
     *batch, n, width = X.shape
     if width % heads:
@@ -34,8 +35,8 @@ def split_heads(X, heads):
 def merge_heads(X):
     """Put the heads' features side by side again, the inverse of `split_heads`.
 
-    X (..., heads, N, d)  ->  (..., N, heads · d): for each token the features of head 0, then those
-    of head 1, and so on
+    X (..., heads, N, d)  ->  (..., N, heads · d), of X's dtype: for each token the features of
+    head 0, then those of head 1, and so on
     """
     *batch, heads, n, d = X.shape
     return X.swapaxes(-3, -2).reshape(*batch, n, heads * d)
@@ -48,7 +49,7 @@ def multi_head_attention(X, memory, W, heads, mask=None):
     W: dict of W_Q (D, D), W_K (D_m, D), W_V (D_m, D), W_O (D, D);
     heads: a divisor of D; mask bool (..., N, M), an axis of size 1 where it does not vary, the same
     for every head, True where a query may look; or None
-    ->  Y (..., N, D), P (..., heads, N, M)
+    ->  Y (..., N, D), P (..., heads, N, M), of X's dtype
 
     head_i = softmax(Q_i K_iᵀ / √d) V_i, where Q_i, K_i and V_i are the i-th blocks of d = D / heads
     features of X W_Q, memory W_K and memory W_V.
@@ -66,7 +67,7 @@ def multi_head_attention_backward(dY, X, memory, W, heads, mask=None):
     """Every gradient of multi-head attention, from the output back to the tokens.
 
     dY (..., N, D)  ∂L/∂Y; the other arguments are those of `multi_head_attention`
-    ->  dict, in the order of the chain, of
+    ->  dict, of X's dtype, in the order of the chain, of
         dW_O (D, D), dH (..., N, D), where H are the heads' outputs side by side,
         dQ (..., N, D), dK and dV (..., M, D), all heads side by side,
         dW_Q (D, D), dW_K and dW_V (D_m, D), dX (..., N, D), dmemory (..., M, D_m)

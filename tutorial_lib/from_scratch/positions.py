@@ -38,7 +38,7 @@ def shift_matrix(k, d):
     ->  T (d, d) with E[p + k] = T E[p] for every p, where E = sinusoidal(n, d)
 
     Features 2i and 2i + 1 are sin(pω_i) and cos(pω_i), ω_i = 10000^(−2i/d); write sin((p + k)ω_i)
-    and cos((p + k)ω_i) in terms of the two. All other entries of M are zero.
+    and cos((p + k)ω_i) in terms of the two. All other entries of T are zero.
     """
     angle = k * frequencies(d)  # (d / 2,)
     sine = np.arange(0, d, 2)  # where the sines stand; each cosine stands one further
@@ -94,11 +94,13 @@ def relative_bias_backward(dS, index, size):
 def rotary(X, positions):
     """Rotate each pair of features by an angle that grows with the token's position.
 
-    X (..., N, d) queries or keys, d even; positions (N,)
+    X float (..., N, d) queries or keys, d even; positions (N,)
     ->  (..., N, d), of X's dtype; of a token at position p the features 2i and 2i + 1 become
         x_2i cos(pω_i) − x_2i+1 sin(pω_i)   and   x_2i sin(pω_i) + x_2i+1 cos(pω_i),
     with ω_i = 10000^(−2i/d)
     """
+    if not np.issubdtype(X.dtype, np.floating):  # whole numbers would cut sines down to 0
+        raise TypeError(f"rotary turns floats, not {X.dtype}")
     angle = positions[:, None] * frequencies(X.shape[-1])  # (N, d / 2)
     cos, sin = np.cos(angle).astype(X.dtype), np.sin(angle).astype(X.dtype)
     even, odd = X[..., 0::2], X[..., 1::2]  # (..., N, d / 2)

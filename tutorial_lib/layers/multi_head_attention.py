@@ -19,11 +19,11 @@ def merge_heads(x):
 
 
 def for_every_head(mask, score_bias):
-    """One argument for the fused kernel: mask bool (..., N, M) or None, the same for every head,
-    and score_bias (heads, N, M) or None  ->  bool, or float with −inf where a query may not look.
-    """
+    """One argument for the fused kernel: mask bool, broadcasts to (B, N, M), the same for every
+    head, or None, and score_bias (heads, N, M) or None  ->  bool, or float with −inf where a query
+    may not look."""
     if mask is not None:
-        mask = mask[..., None, :, :]  # (..., 1, N, M)
+        mask = torch.atleast_2d(mask)[..., None, :, :]  # (..., 1, N or 1, M or 1)
     if mask is None or score_bias is None:
         return score_bias if mask is None else mask
     return torch.where(mask, score_bias, float("-inf"))

@@ -1,7 +1,8 @@
 """Where a token stands, in PyTorch: encodings to add, a bias, a rotation. Taught in chapter 02.
 
 Sinusoids: Vaswani et al. (NeurIPS 2017, 1706.03762), section 3.5. Learned tables: one entry for
-each position as in BERT and ViT, or one for each row and column as in DETR (ECCV 2020, 2005.12872).
+each position as in BERT and ViT, or one for each row and each column of a grid; DETR (ECCV 2020,
+2005.12872) puts these two side by side, each of half the features, here two whole ones are added.
 A relative bias: Liu et al., Swin Transformer (ICCV 2021, 2103.14030). Rotations: Su et al.,
 RoFormer (2104.09864). A grid's tokens are numbered row by row.
 """
@@ -35,7 +36,8 @@ class LearnedPositions(nn.Module):
 
 
 class LearnedPositions2D(nn.Module):
-    """A vector of dim features for each row and for each column of a grid; a token gets the sum."""
+    """A vector of dim features for each row and for each column of a grid. A token gets the sum;
+    DETR gives it two halves side by side instead."""
 
     def __init__(self, rows: int, columns: int, dim: int):
         super().__init__()
@@ -63,8 +65,12 @@ class RelativeBias(nn.Module):
 def rotary(x, positions):
     """Rotate features 2i and 2i + 1 of each token by position · 10000^(−2i/d).
 
-    x (..., N, d) queries or keys, d even; positions (N,) on x's device  ->  (..., N, d)
+    x float (..., N, d) queries or keys, d even; positions (N,) on x's device  ->  (..., N, d)
     """
+    if not x.dtype.is_floating_point:  # whole numbers would cut sines down to 0
+        raise TypeError(f"rotary turns floats, not {x.dtype}")
+    if positions.shape != x.shape[-2:-1]:  # these would broadcast to tokens that nobody passed
+        raise ValueError(f"{tuple(positions.shape)} positions for {x.shape[-2]} tokens")
     precise = torch.promote_types(x.dtype, torch.float32)  # half precision rounds angles away
     omega = torch.tensor(np_positions.frequencies(x.shape[-1]), dtype=precise, device=x.device)
     angle = positions[:, None] * omega  # (N, d / 2)

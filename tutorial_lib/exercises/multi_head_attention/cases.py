@@ -22,7 +22,7 @@ def tokens_memory_weights(rng):
     yield {**_draw(rng, (2,), 2, 3, 6, 6, 2), "mask": np_attention.padding_mask([3, 1], 3)}
     yield {**_draw(rng, (3,), 2, 2, 4, 4, 2), "mask": np_attention.padding_mask([2, 1, 1], 2)}
     large = _draw(rng, (), 2, 3, 6, 6, 2)
-    yield {**large, "X": 40 * large["X"]}
+    yield {**large, "X": 400 * large["X"]}
     single = _draw(rng, (), 2, 3, 6, 6, 2)
     yield {
         "X": single["X"].astype(np.float32),

@@ -98,6 +98,22 @@ def root_before_heads(X, W_QKV, W_O, heads):
 
 
 @packed_attention.mistake(
+    """A power binds tighter than a division: you divide by D / √heads, the scores get far too small
+    and the maps still more even. Of what should the root be taken?"""
+)
+def root_of_the_divisor(X, W_QKV, W_O, heads):
+    return _scaled_by(X, W_QKV, W_O, heads, X.shape[-1] / heads**0.5)
+
+
+@packed_attention.mistake(
+    """Here `//` waits for `**`: you divide by D // √heads, the scores get far too small and the
+    maps still more even. Of what should the root be taken?"""
+)
+def root_of_the_divisor_rounded(X, W_QKV, W_O, heads):
+    return _scaled_by(X, W_QKV, W_O, heads, X.shape[-1] // heads**0.5)
+
+
+@packed_attention.mistake(
     """You divide by the root of the number of heads. That corrects something, but a score does not
     add up heads: what are the terms of the sum that makes one score?"""
 )

@@ -171,6 +171,20 @@ def mask_inverted(X, memory, W, heads, mask):
     return _multi_head(X, memory, W, heads, mask if mask is None else ~mask)
 
 
+@multi_head_attention.mistake(
+    """The mask comes after your softmax: weights are struck out, and a row no longer adds up to
+    one, since the hidden keys took part in the sum below the fraction. Which step has to know what
+    is hidden?"""
+)
+def mask_after_the_softmax(X, memory, W, heads, mask):
+    def attend(Q, K, V, mask):
+        _, P = np_attention.attention(Q, K, V)
+        P = P if mask is None else P * mask
+        return P @ V, P
+
+    return _multi_head(X, memory, W, heads, mask, attend=attend)
+
+
 @multi_head_attention.mistake("""You do not use the mask: right without one, wrong with one.""")
 def ignores_mask(X, memory, W, heads, mask):
     return _multi_head(X, memory, W, heads, None)

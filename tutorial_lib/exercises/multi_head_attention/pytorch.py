@@ -141,6 +141,15 @@ def scales_by_the_whole_width(q, k, v, heads):
 
 
 @batched_heads.mistake(
+    """You divide by d, not by its root: the weights come out too even, the more so the wider a head
+    is. A dot product adds up d terms with signs of their own: what grows like its size?"""
+)
+def scales_by_the_square(q, k, v, heads):
+    q = q / (q.shape[-1] // heads) ** 0.5
+    return merge_heads(_attend(*(split_heads(x, heads) for x in (q, k, v))))
+
+
+@batched_heads.mistake(
     """There are no heads in it: one softmax for all D features. Compare the shape of your weights
     with (B, heads, N, M)."""
 )

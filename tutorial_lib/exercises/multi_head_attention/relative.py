@@ -48,6 +48,16 @@ def negative(rows, columns):
 
 
 @relative_position_index.mistake(
+    """This is the short cut that the text warns of, the difference of the patches' numbers: two
+    offsets share one number, and negative ones count from the table's end. How long is a line of
+    the table, and where does it start?"""
+)
+def short_cut(rows, columns):
+    dy, dx = _offsets(rows, columns)
+    return dy * columns + dx
+
+
+@relative_position_index.mistake(
     """Different offsets share an index: a line of your table has `columns` entries, which is the
     same as taking the difference of the tokens' numbers. The end of one row is then next to the
     start of the following one. How many values can dx take, from the far left to the far right?"""
