@@ -161,3 +161,12 @@ def test_wrong_arguments_are_named():
         beam_search(model, memory[:1], BEGIN, END, 3, -1)
     with pytest.raises(ValueError, match="one source, the memory holds 2"):
         beam_search(model, memory, BEGIN, END, 3, 2)
+
+
+def test_scores_that_are_no_numbers_are_not_written_as_words():
+    model = make()
+    memory = torch.full((1, 4, 8), torch.nan).double()
+    with pytest.raises(ValueError, match="scores of the words at position 0 hold NaN"):
+        greedy(model, memory, BEGIN, END, 3)
+    with pytest.raises(ValueError, match="scores of the words at position 0 hold NaN"):
+        beam_search(model, memory, BEGIN, END, 3, 2)

@@ -91,6 +91,14 @@ def test_the_recipe_writes_a_checkpoint_that_loads(tmp_path, capsys):
     assert not model.training
 
 
+def test_the_record_names_the_device_of_the_training_and_not_the_models_home(tmp_path, monkeypatch):
+    monkeypatch.setattr(read_numbers, "best_device", lambda: torch.device("cuda"))
+    monkeypatch.setattr(read_numbers, "train", lambda *arguments, **settings: [])  # comes home
+    file = tmp_path / "read_numbers.safetensors"
+    read_numbers.main(["--out", str(file)])
+    assert read_numbers.load(file)[1]["device"] == "cuda"
+
+
 def test_the_checkpoint_of_the_course_reads_as_well_as_it_says():
     model, record = read_numbers.load()
     score = read_numbers.score(model, count=500, seed=9)

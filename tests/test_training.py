@@ -114,6 +114,12 @@ def test_a_finished_checkpoint_is_only_loaded(tmp_path):
     assert_same_weights(first.state_dict(), second.state_dict())
 
 
+def test_a_checkpoint_makes_the_folder_that_it_lies_in(tmp_path):
+    file = tmp_path / "new" / "folder" / "checkpoint"
+    train(make_model(), draw, loss_of, steps=3, lr=0.01, checkpoint=file)
+    assert file.exists()
+
+
 def test_a_checkpoint_of_other_settings_is_refused(tmp_path):
     file = tmp_path / "checkpoint"
     train(make_model(), draw, loss_of, steps=3, lr=0.01, checkpoint=file)

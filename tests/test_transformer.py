@@ -132,6 +132,15 @@ def test_selected_rows_go_on_as_what_they_were_copied_from():
     torch.testing.assert_close(logits, model.decode(target, memory)[rows, 2])
 
 
+def test_rows_are_selected_before_the_first_step_too():
+    model = make()
+    memory, target = model.encode(torch.randint(7, (3, 4))), torch.randint(WORDS, (3, 1))
+    rows = torch.tensor([1, 1, 2, 0])
+    caches = [select_rows(cache, rows) for cache in model.start(memory)]
+    logits = model.step(target[rows, 0], 0, caches)
+    torch.testing.assert_close(logits, model.decode(target, memory)[rows, 0])
+
+
 def test_attention_with_a_cache_gives_the_rows_of_causal_attention():
     rng = np.random.default_rng(0)
     X, W_Q, W_K = rng.normal(size=(2, 5, 4)), rng.normal(size=(4, 3)), rng.normal(size=(4, 3))

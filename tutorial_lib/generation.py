@@ -23,6 +23,7 @@ def greedy(model, memory, begin: int, end: int, max_length: int, memory_mask=Non
     caches, written = model.start(memory), []
     for position in range(max_length):
         logits = model.step(words, position, caches, memory_mask)  # (B, vocabulary)
+        _check_scores(logits, position)
         words = logits.argmax(-1).masked_fill(finished, end)  # (B,)
         finished = words == end
         written.append(words)
@@ -72,6 +73,7 @@ def beam_search(model, memory, begin: int, end: int, max_length: int, width: int
     caches = model.start(memory)
     for position in range(max_length):
         log_p = model.step(words[:, -1], position, caches, memory_mask).log_softmax(-1)  # (K, V)
+        _check_scores(log_p, position)
         scores, parents, new = beam_step(scores, log_p, finished, end, width)
         words = torch.cat([words[parents], new[:, None]], dim=1)
         finished = new == end
@@ -79,6 +81,15 @@ def beam_search(model, memory, begin: int, end: int, max_length: int, width: int
             break
         caches = [select_rows(cache, parents) for cache in caches]
     return words[:, 1:], scores
+
+
+def _check_scores(scores, position):
+    """NaN would be written as a word by `greedy`, and as no text at all by `beam_search`."""
+    if scores.isnan().any():
+        raise ValueError(
+            f"the model's scores of the words at position {position} hold NaN: is there NaN in the "
+            "memory, or in the weights?"
+        )
 
 
 def _check(**counts):

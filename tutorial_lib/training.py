@@ -193,6 +193,7 @@ def _save(path, settings, model, optimizer, losses):
         "optimizer": optimizer.state_dict(),
     }
     part = Path(f"{path}.part")
+    part.parent.mkdir(parents=True, exist_ok=True)
     torch.save(state, part)
     part.replace(path)
 

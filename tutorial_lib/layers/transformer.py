@@ -120,4 +120,6 @@ class DecoderLayer(nn.Module):
 def select_rows(cache, rows):
     """The cache of a decoder layer for other rows of the batch: rows (K,) int, which old row each
     new one continues; a row may be taken several times or not at all."""
-    return {name: tuple(x[rows] for x in pair) for name, pair in cache.items()}
+    return {  # `past` is None before the first step
+        name: None if pair is None else tuple(x[rows] for x in pair) for name, pair in cache.items()
+    }

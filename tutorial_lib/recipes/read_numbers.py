@@ -29,6 +29,7 @@ from tutorial_lib.data.digits import (
     digits,
     numbers,
 )
+from tutorial_lib.device import best_device
 from tutorial_lib.generation import greedy
 from tutorial_lib.layers.positions import sinusoidal
 from tutorial_lib.models.formulation.transformer import Transformer
@@ -157,7 +158,7 @@ def main(arguments: list[str] | None = None) -> None:
             "processes": world,
             **result,
             "date": datetime.date.today().isoformat(),
-            "device": next(model.parameters()).device.type,
+            "device": best_device().type,  # where `train` took the model; it is home again
             "python": platform.python_version(),
             "torch": torch.__version__,
         }

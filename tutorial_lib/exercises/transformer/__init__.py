@@ -6,7 +6,8 @@ from tutorial_lib.exercises.transformer.cost import transformer_cost
 from tutorial_lib.exercises.transformer.feed_forward import feed_forward_backward, gelu_backward
 from tutorial_lib.exercises.transformer.layers import encoder_layer
 from tutorial_lib.exercises.transformer.layers_backward import encoder_layer_backward
-from tutorial_lib.exercises.transformer.normalization import layer_norm, layer_norm_backward
+from tutorial_lib.exercises.transformer.normalization import layer_norm
+from tutorial_lib.exercises.transformer.normalization_backward import layer_norm_backward
 from tutorial_lib.exercises.transformer.training import shifted_targets, warmup_cosine
 
 __all__ = [  # in the order of the chapter

@@ -100,6 +100,17 @@ def extends_the_finished(scores, log_p, finished, end, width):
 
 
 @beam_step.mistake(
+    """The repeated `end` of a finished hypothesis is free, as it should be, but its other words are
+    still open: a text that has ended grows new words after its end. What is the probability of
+    each of those?"""
+)
+def leaves_other_words_open(scores, log_p, finished, end, width):
+    log_p = log_p.clone()
+    log_p[finished, end] = 0.0
+    return _step(scores, log_p, torch.zeros_like(finished), end, width)
+
+
+@beam_step.mistake(
     """Finished hypotheses are thrown away: if the best text was a short one, it is lost. How can
     one stay in the beam without growing?"""
 )
@@ -149,6 +160,20 @@ def keeps_the_impossible(scores, log_p, finished, end, width):
     closed[:, end] = 0.0
     totals = (scores[:, None] + torch.where(finished[:, None], closed, log_p)).flatten()
     scores, best = totals.topk(min(width, len(totals)))
+    return scores, best // log_p.shape[1], best % log_p.shape[1]
+
+
+@beam_step.mistake(
+    """You sort the whole table and cut at `width`. Where the beam is wider than what is possible,
+    texts with a score of −∞ slip in: a finished one with another word, or a word of probability
+    zero. Where in the sorted table do those stand, and how many places come before them?"""
+)
+def sorts_the_impossible_in(scores, log_p, finished, end, width):
+    closed = torch.full_like(log_p, -torch.inf)
+    closed[:, end] = 0.0
+    totals = (scores[:, None] + torch.where(finished[:, None], closed, log_p)).flatten()
+    scores, best = totals.sort(descending=True, stable=True)
+    scores, best = scores[:width], best[:width]
     return scores, best // log_p.shape[1], best % log_p.shape[1]
 
 

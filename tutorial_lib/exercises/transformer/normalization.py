@@ -1,4 +1,4 @@
-"""Layer normalization and its gradient."""
+"""Layer normalization."""
 
 import warnings
 
@@ -39,7 +39,7 @@ layer_norm = Exercise(
 )
 
 
-def _standardise(X, axis, eps, ddof=0):
+def standardise(X, axis, eps, ddof=0):
     variance = X.var(axis=axis, keepdims=True, ddof=ddof)
     return (X - X.mean(axis=axis, keepdims=True)) / np.sqrt(variance + eps)
 
@@ -59,7 +59,7 @@ def eps_outside_the_root(X, gamma, beta, eps):
 )
 def without_eps(X, gamma, beta, eps):
     with np.errstate(all="ignore"):
-        return gamma * _standardise(X, -1, 0) + beta
+        return gamma * standardise(X, -1, 0) + beta
 
 
 @layer_norm.mistake(
@@ -70,6 +70,24 @@ def without_eps(X, gamma, beta, eps):
 def eps_as_a_floor(X, gamma, beta, eps):
     deviation = np.maximum(X.std(axis=-1, keepdims=True), eps)
     return gamma * (X - X.mean(axis=-1, keepdims=True)) / deviation + beta
+
+
+@layer_norm.mistake(
+    """You floor what you divide by, max(σ², eps) or max(σ, √eps): below the floor the variance has
+    no say, above it eps has none, and a variance near eps gives too large a result. Does the
+    formula choose between the two?"""
+)
+def eps_as_a_floor_of_the_variance(X, gamma, beta, eps):
+    floored = np.maximum(X.var(axis=-1, keepdims=True), eps)
+    return gamma * (X - X.mean(axis=-1, keepdims=True)) / np.sqrt(floored) + beta
+
+
+@layer_norm.mistake(
+    """The eps under your root is squared, and 0.00001 becomes 0.0000000001: a token whose features
+    hardly differ comes out too loud. What exactly does the formula add to σ²?"""
+)
+def eps_squared(X, gamma, beta, eps):
+    return gamma * standardise(X, -1, eps**2) + beta
 
 
 @layer_norm.mistake(
@@ -94,7 +112,7 @@ def root_mean_square(X, gamma, beta, eps):
     with its neighbours, and with padding. Over what does *layer* normalization average?"""
 )
 def over_the_tokens(X, gamma, beta, eps):
-    return gamma * _standardise(X, -2, eps) + beta
+    return gamma * standardise(X, -2, eps) + beta
 
 
 @layer_norm.mistake(
@@ -102,7 +120,7 @@ def over_the_tokens(X, gamma, beta, eps):
     every other. How many means do N tokens have?"""
 )
 def over_everything(X, gamma, beta, eps):
-    return gamma * _standardise(X, None, eps) + beta
+    return gamma * standardise(X, None, eps) + beta
 
 
 @layer_norm.mistake(
@@ -112,7 +130,7 @@ def over_everything(X, gamma, beta, eps):
 )
 def unbiased_variance(X, gamma, beta, eps):
     with warnings.catch_warnings(action="ignore"):  # 0/0 for one feature
-        return gamma * _standardise(X, -1, eps, ddof=1) + beta
+        return gamma * standardise(X, -1, eps, ddof=1) + beta
 
 
 @layer_norm.mistake(
@@ -129,14 +147,30 @@ def divides_by_the_variance(X, gamma, beta, eps):
     for?"""
 )
 def without_gamma_and_beta(X, gamma, beta, eps):
-    return _standardise(X, -1, eps)
+    return standardise(X, -1, eps)
+
+
+@layer_norm.mistake(
+    """A token whose features are all equal comes out as zeros, whatever was learned: you scale and
+    do not shift. Which argument does your code never read?"""
+)
+def without_beta(X, gamma, beta, eps):
+    return gamma * standardise(X, -1, eps)
+
+
+@layer_norm.mistake(
+    """All features stay equally loud, however long you train: you shift and do not scale. Which
+    argument does your code never read?"""
+)
+def without_gamma(X, gamma, beta, eps):
+    return standardise(X, -1, eps) + beta
 
 
 @layer_norm.mistake(
     """gamma and beta are swapped: which of them scales, and which of them shifts?"""
 )
 def gamma_for_beta(X, gamma, beta, eps):
-    return beta * _standardise(X, -1, eps) + gamma
+    return beta * standardise(X, -1, eps) + gamma
 
 
 @layer_norm.mistake(
@@ -144,7 +178,7 @@ def gamma_for_beta(X, gamma, beta, eps):
     apply them?"""
 )
 def shifts_before_scaling(X, gamma, beta, eps):
-    return gamma * (_standardise(X, -1, eps) + beta)
+    return gamma * (standardise(X, -1, eps) + beta)
 
 
 @layer_norm.mistake(
@@ -157,120 +191,3 @@ def difference_of_large_numbers(X, gamma, beta, eps):
     variance = (X**2).mean(axis=-1, keepdims=True) - mean**2
     with np.errstate(all="ignore"):
         return gamma * (X - mean) / np.sqrt(variance + eps) + beta
-
-
-def gradients_and_tokens(rng):
-    for X in tokens(rng):
-        dY, gamma = rng.normal(size=X.shape), rng.normal(size=X.shape[-1])
-        yield dict(dY=dY.astype(X.dtype), X=X, gamma=gamma.astype(X.dtype), eps=EPS)
-
-
-layer_norm_backward = Exercise(
-    np_normalization.layer_norm_backward,
-    level=4,
-    minutes=30,
-    cases=gradients_and_tokens,
-    hints=(
-        "dgamma, dbeta and dXhat come from Y = gamma · Xhat + beta alone. For dX take one feature "
-        "of one token: it moves its own Xhat directly, and all D of them through μ and through σ².",
-        "With s = √(σ² + eps): ∂Xhat_i/∂X_j = (δ_ij − 1/D − Xhat_i Xhat_j / D) / s. Multiply by "
-        "dXhat_i and sum over i: the last two terms become means over the features.",
-        "dX = (dXhat − mean(dXhat) − Xhat · mean(dXhat · Xhat)) / s, means along the last axis, "
-        "with `keepdims=True`. dgamma is dY · Xhat summed over every axis but the last.",
-    ),
-)
-
-
-def _gradients(dY, X, gamma, eps, *, mean_path=1, variance_path=1, ddof=0, average=np.mean):
-    """`layer_norm_backward` with a path of dX changed or left out."""
-    right = np_normalization.layer_norm_backward(dY, X, gamma, eps)
-    s = np.sqrt(X.var(axis=-1, keepdims=True, ddof=ddof) + eps)
-    Xhat = (X - X.mean(axis=-1, keepdims=True)) / s
-    dXhat = right["dXhat"]
-    through_mean = mean_path * average(dXhat, axis=-1, keepdims=True)
-    through_variance = variance_path * Xhat * average(dXhat * Xhat, axis=-1, keepdims=True)
-    right["dgamma"] = (dY * Xhat).sum(axis=tuple(range(X.ndim - 1)))
-    right["dX"] = (dXhat - through_mean - through_variance) / s
-    return right
-
-
-@layer_norm_backward.mistake(
-    """The way through the mean is missing. Add the same number to all features of a token: Y does
-    not change, so dX must sum to zero along each token. Does yours?"""
-)
-def forgets_the_mean(dY, X, gamma, eps):
-    return _gradients(dY, X, gamma, eps, mean_path=0)
-
-
-@layer_norm_backward.mistake(
-    """The way through the variance is missing. Make a token twice as large: Y hardly changes, so
-    dX · X must sum to almost zero along each token. Does yours?"""
-)
-def forgets_the_variance(dY, X, gamma, eps):
-    return _gradients(dY, X, gamma, eps, variance_path=0)
-
-
-@layer_norm_backward.mistake(
-    """You take μ and σ² for constants, dX = dXhat / √(σ² + eps). Both are made from X: along how
-    many ways does one feature reach Xhat?"""
-)
-def constants(dY, X, gamma, eps):
-    return _gradients(dY, X, gamma, eps, mean_path=0, variance_path=0)
-
-
-@layer_norm_backward.mistake(
-    """dX takes sums over the features where means are due: what became of the 1/D in μ and in
-    σ²?"""
-)
-def sums_for_means(dY, X, gamma, eps):
-    return _gradients(dY, X, gamma, eps, average=np.sum)
-
-
-@layer_norm_backward.mistake(
-    """gamma multiplies X in your dgamma. What does gamma really multiply on the way forward?"""
-)
-def dgamma_from_x(dY, X, gamma, eps):
-    right = np_normalization.layer_norm_backward(dY, X, gamma, eps)
-    right["dgamma"] = (dY * X).sum(axis=tuple(range(X.ndim - 1)))
-    return right
-
-
-@layer_norm_backward.mistake(
-    """dgamma and dbeta are summed over the features, so they have a number for each token. gamma
-    has one for each feature and serves all tokens: which axes must go?"""
-)
-def sums_over_the_features(dY, X, gamma, eps):
-    right = np_normalization.layer_norm_backward(dY, X, gamma, eps)
-    Xhat = _standardise(X, -1, eps)
-    right["dgamma"], right["dbeta"] = (dY * Xhat).sum(axis=-1), dY.sum(axis=-1)
-    return right
-
-
-@layer_norm_backward.mistake(
-    """Right for one sequence; in a batch your dgamma and dbeta are summed over the first axis only.
-    gamma is shared by all tokens of all sequences: which axes lead to the last one?"""
-)
-def sums_over_the_first_axis(dY, X, gamma, eps):
-    right = np_normalization.layer_norm_backward(dY, X, gamma, eps)
-    Xhat = _standardise(X, -1, eps)
-    right["dgamma"], right["dbeta"] = (dY * Xhat).sum(axis=0), dY.sum(axis=0)
-    return right
-
-
-@layer_norm_backward.mistake(
-    """dXhat is dY unchanged: gamma stands between Xhat and Y. With gamma = 1, as before training,
-    nobody notices. What does a factor do to a gradient?"""
-)
-def forgets_gamma(dY, X, gamma, eps):
-    right = np_normalization.layer_norm_backward(dY, X, gamma, eps)
-    without = np_normalization.layer_norm_backward(dY, X, np.ones_like(gamma), eps)
-    return {**right, "dXhat": without["dXhat"], "dX": without["dX"]}
-
-
-@layer_norm_backward.mistake(
-    """Your deviation divides by D − 1 (`ddof=1`), another one than on the way forward. A backward
-    must belong to its forward: by what did `layer_norm` divide?"""
-)
-def unbiased_deviation(dY, X, gamma, eps):
-    with warnings.catch_warnings(action="ignore"):  # 0/0 for one feature
-        return _gradients(dY, X, gamma, eps, ddof=1)

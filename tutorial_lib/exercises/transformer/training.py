@@ -98,6 +98,15 @@ def targets_one_ahead(words, begin, padding):
 
 
 @shifted_targets.mistake(
+    """One place too few, and `begin` nowhere: the usual slices, all but the last and all but the
+    first, are for rows that already start with `begin`. With which word do the rows here start,
+    and at which place is it learned?"""
+)
+def slices_of_words(words, begin, padding):
+    return words[:, :-1], words[:, 1:], words[:, 1:] != padding
+
+
+@shifted_targets.mistake(
     """Shifted by two: at place i the model does not see the word written last, only the one before
     it. How many words should be dropped for one `begin`?"""
 )
@@ -144,6 +153,15 @@ def counts_by_the_inputs(words, begin, padding):
     return inputs, words, inputs != padding
 
 
+@shifted_targets.mistake(
+    """The loss counts at every place, padding included: in a batch of short texts and a
+    long one the model is mostly taught to write padding. At which places is there a word to
+    learn?"""
+)
+def counts_everything(words, begin, padding):
+    return _after_begin(words, begin), words, np.ones(words.shape, dtype=bool)
+
+
 def steps_of_a_schedule(rng):
     for step, steps, warmup in [(0, 2, 1), (1, 2, 1), (0, 4, 2), (1, 4, 2), (2, 4, 2), (3, 4, 2)]:
         yield dict(step=step, steps=steps, warmup=warmup, peak=1.0)
@@ -180,6 +198,16 @@ def _falling(share, peak):
 def starts_from_zero(step, steps, warmup, peak):
     if step < warmup:
         return peak * step / warmup
+    return _falling((step - warmup) / (steps - warmup), peak)
+
+
+@warmup_cosine.mistake(
+    """Your warm-up is one step too long: at step `warmup` the rate rises above its peak, and falls
+    back right after. Steps are counted from 0; what is the number of the warm-up's last step?"""
+)
+def overshoots(step, steps, warmup, peak):
+    if warmup and step <= warmup:
+        return peak * (step + 1) / warmup
     return _falling((step - warmup) / (steps - warmup), peak)
 
 
