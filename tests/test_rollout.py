@@ -58,3 +58,11 @@ def test_distance_of_heads_that_are_known():
     assert attention_distance(torch.full((1, 1, 2, 2), 0.5), (1, 1)) == 0
     with pytest.raises(ValueError, match="weights of 9 tokens for a grid of 3 × 3, expected 10"):
         attention_distance(weights, (3, 3))
+
+
+def test_a_patch_that_looks_at_the_class_token_alone_has_no_distance():
+    weights = torch.full((1, 2, 5, 5), 0.2)
+    weights[0, 0, 3] = torch.eye(5)[0]  # the third patch, in the first of two heads
+    first, second = attention_distance(weights, (2, 2))
+    assert first.isnan()
+    assert second == attention_distance(weights[:, 1:], (2, 2)) > 0

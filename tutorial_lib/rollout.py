@@ -35,8 +35,9 @@ def attention_distance(weights, grid):
         answers, weighted by attention; the mean over all patches that ask and over the batch
 
     The class token stands nowhere: it does not ask, and what a patch gives to it is left out, so
-    each patch's weights are divided by their sum over the n patches. Raises ValueError if there
-    are not 1 + n tokens.
+    each patch's weights are divided by their sum over the n patches. A patch that gives all of its
+    weight to the class token has no distance, so its head's mean is NaN. Raises ValueError if
+    there are not 1 + n tokens.
     """
     rows, columns = grid
     if weights.shape[-1] != 1 + rows * columns:

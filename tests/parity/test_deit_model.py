@@ -88,8 +88,10 @@ def test_an_image_of_another_size_equals_hugging_faces(rows, columns):
 
 def test_an_unknown_and_a_missing_name_are_refused():
     state = public_deit(SIZES[0]).state_dict()
-    with pytest.raises(ValueError, match="pooler.dense.weight' is no weight of Hugging Face's"):
-        from_huggingface({**state, "deit.pooler.dense.weight": torch.zeros(1)})
+    for name in ("deit.pooler.dense.weight", "vit.layernorm.weight", "classifier.weight", "weight"):
+        told = f"^'{name}' is no weight of Hugging Face's DeiTForImageClassificationWithTeacher$"
+        with pytest.raises(ValueError, match=told):
+            from_huggingface({**state, name: torch.zeros(1)})
     short = {name: x for name, x in state.items() if "distillation_token" not in name}
     with pytest.raises(KeyError, match="distillation_token"):
         from_huggingface(short)

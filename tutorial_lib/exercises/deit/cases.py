@@ -15,9 +15,9 @@ def labels(rng, n, k):
 def logits_of_student_and_teacher(rng):
     for (n, k), tau in zip(SIZES, (2.0, 3.0, 3.0, 1.0, 2.0, 0.5, 3.0)):
         yield dict(Z_s=rng.normal(size=(n, k)), Z_t=2 * rng.normal(size=(n, k)), tau=tau)
-    # The teacher is sure, and the student is as sure of something else.
+    # The teacher is sure, and the student is so sure of something else that p_s rounds to zero.
     yield dict(
-        Z_s=np.array([[0.0, 800, -800], [1, 0, 0]]),
+        Z_s=np.array([[0.0, 1600, -1600], [1, 0, 0]]),
         Z_t=np.array([[900.0, 0, -900], [0, 0, 1]]),
         tau=2.0,
     )

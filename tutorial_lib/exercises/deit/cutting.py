@@ -95,6 +95,13 @@ def sides_without_the_root(x, y, lam, centre, partner):
 
 
 @cutmix.mistake(
+    """Your sides are √λ H and √λ W: as large as what should *stay*. What share does λ name?"""
+)
+def sides_of_what_stays(x, y, lam, centre, partner):
+    return _cut(x, y, 1 - lam, centre, partner)
+
+
+@cutmix.mistake(
     """The label has the shares exchanged: the partner gets what it did *not* paste. Whose pixels
     are inside the rectangle?"""
 )
@@ -166,6 +173,18 @@ def odd_sides_lose_a_row(x, y, lam, centre, partner):
 
 
 @cutmix.mistake(
+    """Your sides are cut down to whole pixels (`int`), as in the authors' code. How does the task
+    make a whole number of √(1 − λ) H?"""
+)
+def sides_cut_down(x, y, lam, centre, partner):
+    H, W = x.shape[-2:]
+    h, w = int((1 - lam) ** 0.5 * H), int((1 - lam) ** 0.5 * W)
+    top, left = centre[0] - h // 2, centre[1] - w // 2
+    rows = slice(max(top, 0), min(top + h, H))
+    return _pasted(x, y, partner, rows, slice(max(left, 0), min(left + w, W)))
+
+
+@cutmix.mistake(
     """A picture gets a piece of a partner that was pasted over already: you read from the array
     that you write to. Where are the partners as they were?"""
 )
@@ -200,4 +219,15 @@ def negative_begin(x, y, lam, centre, partner):
     H, W = x.shape[-2:]
     h, w = round((1 - lam) ** 0.5 * H), round((1 - lam) ** 0.5 * W)
     top, left = centre[0] - h // 2, centre[1] - w // 2
+    return _pasted(x, y, partner, slice(top, min(top + h, H)), slice(left, min(left + w, W)))
+
+
+@cutmix.mistake(
+    """Your rectangle is too large at the upper or left rim: you count its end from where it was cut
+    off. From which row does the task count its h rows?"""
+)
+def end_counted_from_the_rim(x, y, lam, centre, partner):
+    H, W = x.shape[-2:]
+    h, w = round((1 - lam) ** 0.5 * H), round((1 - lam) ** 0.5 * W)
+    top, left = max(centre[0] - h // 2, 0), max(centre[1] - w // 2, 0)
     return _pasted(x, y, partner, slice(top, min(top + h, H)), slice(left, min(left + w, W)))

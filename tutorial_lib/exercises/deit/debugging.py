@@ -56,8 +56,8 @@ divergence_from_teacher = Exercise(
         "what does the factor depend?",
         "A mean over N · K numbers is not a mean over N pictures. And where does `z_t` leave "
         "autograd's graph?",
-        "`divergence.sum(dim=-1).mean()`, which is what `batchmean` does for (N, K), and "
-        "`z_t.detach()`.",
+        "Sum over the classes first, then take the mean over the pictures; and take `z_t` out of "
+        "the graph before it is used.",
     ),
 )
 

@@ -17,8 +17,8 @@ hard_distillation = Exercise(
         "Two cross-entropies of two heads. Which head is asked about which label?",
         "The teacher's decision has the shape of y: rows of an identity matrix, picked by the "
         "largest logit of each picture.",
-        "`y_t = np.eye(K)[Z_t.argmax(axis=-1)]`; then `-(y * log_softmax(Z_cls)).sum(axis=-1)` and "
-        "the same with y_t and Z_dist; half the mean of their sum.",
+        "With y_t from an argmax over the classes: −Σ_k y_k log ψ(Z_cls)_k for each picture, by "
+        "`log_softmax`, and the same for y_t and Z_dist; half the mean of their sum.",
     ),
 )
 
@@ -60,7 +60,7 @@ def without_the_halves(Z_cls, Z_dist, y, Z_t):
 
 
 @hard_distillation.mistake(
-    """Both heads learn from the label; the teacher is never asked. Two tokens with the same task
+    """The label teaches both heads; the teacher is never asked. Two tokens with the same task
     end as copies of each other."""
 )
 def teacher_never_asked(Z_cls, Z_dist, y, Z_t):
@@ -100,6 +100,15 @@ def mixed_label_cut_down(Z_cls, Z_dist, y, Z_t):
 def averaged_over_classes(Z_cls, Z_dist, y, Z_t):
     loss = (cross_entropy(Z_cls, y) + cross_entropy(Z_dist, _decision(Z_t))) / 2
     return loss / Z_cls.shape[-1]
+
+
+@hard_distillation.mistake(
+    """You sum over the pictures: the loss and the learning rate that suits it change with the
+    batch. What is CE over the pictures?"""
+)
+def summed_over_pictures(Z_cls, Z_dist, y, Z_t):
+    loss = (cross_entropy(Z_cls, y) + cross_entropy(Z_dist, _decision(Z_t))) / 2
+    return len(y) * loss
 
 
 @hard_distillation.mistake(

@@ -106,6 +106,18 @@ def other_partners_for_labels(x, y, lam, partner):
 
 
 @mixup.mistake(
+    """A picture is mixed with a partner that was mixed already: you read from the array that you
+    write to. Where are the partners as they were?"""
+)
+def partners_already_mixed(x, y, lam, partner):
+    x, y = x.copy(), y.copy()
+    for b in range(len(x)):  # in the order of the batch
+        for a in (x, y):
+            a[b] = lam[b] * a[b] + (1 - lam[b]) * a[partner[b]]
+    return x, y
+
+
+@mixup.mistake(
     """You mix with the batch in reverse instead of with `partner`. In the middle of an odd batch a
     picture would be mixed with itself."""
 )

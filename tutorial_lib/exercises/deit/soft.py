@@ -119,15 +119,21 @@ def over_the_pictures(Z_s, Z_t, tau):
     return tau**2 * float(_divergence(log_t, log_s).mean())
 
 
-@soft_distillation.mistake(
-    """A small number inside the logarithm. Nothing changes while probabilities are far above it;
-    but where one has rounded to zero the logarithm stops at log ε, and with it the loss. For any
-    finite logits the logarithm itself is finite: how can you compute it without the probability?"""
-)
-def an_eps_inside(Z_s, Z_t, tau):
-    p_s, p_t = softmax(Z_s / tau), softmax(Z_t / tau)
-    ratio = np.log((p_t + 1e-8) / (p_s + 1e-8))
-    return tau**2 * float((p_t * ratio).sum(axis=-1).mean())
+def _kept_finite(eps):
+    @soft_distillation.mistake(
+        f"""{eps:.0e} in the logarithm keeps it finite, and wrong: where a probability has rounded
+        to zero, the loss says how small your number is. For finite logits the logarithm is finite
+        itself: how can you compute it without the probability?"""
+    )
+    def an_eps_inside(Z_s, Z_t, tau):
+        p_s, p_t = softmax(Z_s / tau), softmax(Z_t / tau)
+        log_ratio = np.log((p_t + eps) / (p_s + eps))
+        return tau**2 * float((p_t * log_ratio).sum(axis=-1).mean())
+
+
+# The loss depends on the number, so each must be known. Small ones as a floor give the same.
+for _eps in (1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15, np.finfo(float).eps):
+    _kept_finite(_eps)
 
 
 @soft_distillation.mistake(
@@ -136,6 +142,14 @@ def an_eps_inside(Z_s, Z_t, tau):
 )
 def multiplied_by_tau(Z_s, Z_t, tau):
     return tau**2 * float(_divergence(log_softmax(Z_t * tau), log_softmax(Z_s * tau)).mean())
+
+
+@soft_distillation.mistake(
+    """You divide by τ after log_softmax. Such rows are no longer logarithms of probabilities that
+    sum to one. What does the temperature divide?"""
+)
+def tau_after_the_logarithm(Z_s, Z_t, tau):
+    return tau**2 * float(_divergence(log_softmax(Z_t) / tau, log_softmax(Z_s) / tau).mean())
 
 
 soft_distillation_backward = Exercise(
@@ -147,8 +161,8 @@ soft_distillation_backward = Exercise(
         "The teacher is a constant. Which terms of the loss hold log_p at all?",
         "log_p_j = u_j − log Σ_k exp(u_k), so ∂log_p_j/∂u_i = δ_ij − p_s,i. Then du_i sums over j: "
         "one term for j = i, and p_s,i times the sum of all dlog_p.",
-        "dlog_p is −τ² p_t / N; du is `dlog_p − p_s * (sum of dlog_p along the row)`, which comes "
-        "to τ² (p_s − p_t) / N; dZ_s is du / τ.",
+        "dlog_p is −τ² p_t / N; du is dlog_p less p_s times the row's sum of dlog_p, and dZ_s "
+        "divides by τ once more. What does du come to, with a sum of p_t that is one?",
     ),
 )
 

@@ -30,8 +30,8 @@ predict_with_two_heads = Exercise(
         "The same two operations, a mean and a softmax, in one order and in the other.",
         "`softmax(Z)` turns each row into probabilities. Class and picture: over which axis is the "
         "largest sought?",
-        "`(softmax(Z_cls) + softmax(Z_dist)) / 2`, `softmax((Z_cls + Z_dist) / 2)`, and `!=` "
-        "between their argmax over the last axis.",
+        "The mean of two softmaxes; the softmax of a mean; and how often the argmax over the last "
+        "axis of the one is not that of the other.",
     ),
 )
 
@@ -129,8 +129,8 @@ token_similarity = Exercise(
         "the whole batch?",
         "A product number by number and a sum over the features is the dot product of each "
         "picture. Divide each by its own two lengths, and average last.",
-        "`(a * b).sum(-1) / (a.norm(dim=-1) * b.norm(dim=-1))` for `a = x[:, 0]`, `b = x[:, 1]`; "
-        "the mean of that; `torch.stack` of what the layers gave.",
+        "For `a = x[:, 0]` and `b = x[:, 1]`: the dot product of each picture over the product of "
+        "the two norms, both over the last axis; the mean of that; `torch.stack` of the layers'.",
     ),
 )
 

@@ -78,6 +78,15 @@ def averaged(dX, images, E, p):
 
 
 @patch_embedding_backward.mistake(
+    """Divided by the images: your dE and db are B times too small. dX is the gradient of the loss
+    already, with whatever mean is in it. Is there another mean on the way from X back to E?"""
+)
+def averaged_over_the_batch(dX, images, E, p):
+    found = _backward(dX, images, E, p)
+    return {**found, "dE": found["dE"] / len(images), "db": found["db"] / len(images)}
+
+
+@patch_embedding_backward.mistake(
     """dE and db have the batch's axis: one for each image. There is one E for all images, and each
     has its share in the loss. What is to be done with the shares?"""
 )

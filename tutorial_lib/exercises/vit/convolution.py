@@ -31,7 +31,7 @@ def images_and_maps(rng):
         (1, 2, 4, 1, 2, 2),
         (1, 4, 2, 2, 2, 3),
         (2, 4, 4, 3, 2, 4),
-        (2, 3, 6, 2, 3, 1),
+        (2, 3, 6, 2, 3, 2),
         (1, 4, 4, 1, 2, 4),
     ]:
         shapes = dict(images=(B, H, W, C), E=(p * p * C, D), b=(D,))
@@ -53,8 +53,9 @@ embed_by_convolution = Exercise(
         "is kernel d. Which number of E is its pixel (y, x) in channel c?",
         "Reshape E so that it has axes for row, column, channel and token feature, in the order in "
         "which they lie; then permute to what conv2d wants. The images need a permute too.",
-        "`E.reshape(p, p, C, D).permute(3, 2, 0, 1)`; `images.permute(0, 3, 1, 2)`; stride p; then "
-        "(B, D, rows, columns) to (B, n, D): flatten the last two axes, then swap.",
+        "E has the axes (p, p, C, D) after a reshape; conv2d wants (D, C, p, p), with rows before "
+        "columns in both. The stride is p. Then (B, D, rows, columns) becomes (B, n, D): flatten "
+        "the last two axes, then swap.",
     ),
 )
 

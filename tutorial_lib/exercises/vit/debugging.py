@@ -4,6 +4,7 @@ import numpy as np
 
 from tutorial_lib.checking import Exercise
 from tutorial_lib.from_scratch.attention import softmax
+from tutorial_lib.from_scratch.normalization import layer_norm
 
 
 def class_probabilities(Z, W_head, b_head):
@@ -142,18 +143,26 @@ def logits(Z, W_head, b_head):
 
 
 @class_probabilities.mistake(
-    """The order is right, but your softmax runs over the batch: columns sum to one, and an image
-    alone gets probability 1 for every class. Among what does an image have to choose?"""
+    """Your softmax runs over the batch: columns sum to one, and an image alone gets probability 1
+    for every class. The order is right now. Among what does an image have to choose?"""
 )
 def softmax_over_the_batch(Z, W_head, b_head):
     return softmax((_normalized(Z[:, 0]) @ W_head + b_head).T).T
 
 
 @class_probabilities.mistake(
-    """The order is right, but eps stands outside the root, `sqrt(var) + eps`. The two part where
-    the variance is small. To what does LayerNorm add eps?"""
+    """Your eps stands outside the root, `sqrt(var) + eps`. It makes a difference where the variance
+    is small. The order is right now. To what does LayerNorm add eps?"""
 )
 def eps_outside_the_root(Z, W_head, b_head):
     y = Z[:, 0]
     y = (y - y.mean(axis=-1, keepdims=True)) / (y.std(axis=-1, keepdims=True) + 1e-6)
     return softmax(y @ W_head + b_head)
+
+
+@class_probabilities.mistake(
+    """Your eps is another one: the course's `layer_norm` takes 1e-5 unless it is told. The order is
+    right now. Which eps does the task give?"""
+)
+def another_eps(Z, W_head, b_head):
+    return softmax(layer_norm(Z[:, 0], 1.0, 0.0) @ W_head + b_head)

@@ -13,9 +13,9 @@ from tutorial_lib.from_scratch.transformer import encoder_layer
 
 def images_and_weights(rng):
     for B, H, W, C, p, D, heads, K in [
-        (1, 1, 1, 1, 1, 2, 1, 1),
-        (1, 2, 2, 1, 1, 2, 2, 2),
-        (1, 2, 4, 1, 2, 2, 1, 3),
+        (1, 1, 1, 1, 1, 3, 1, 1),
+        (1, 2, 2, 1, 1, 4, 2, 2),
+        (1, 2, 4, 1, 2, 3, 1, 3),
         (2, 4, 2, 1, 2, 4, 2, 2),
         (2, 4, 4, 3, 2, 6, 3, 4),
         (3, 2, 6, 2, 2, 4, 4, 3),
@@ -90,6 +90,17 @@ def _logits(images, W, p, heads, *, norm_first=True, read=_first, norm=_norm):
 )
 def averages_all_tokens(images, W, p, heads):
     return _logits(images, W, p, heads, read=lambda Z: Z.mean(axis=1))
+
+
+@vit.mistake(
+    """You normalize all tokens and then average them. The formula's y is the norm of one token:
+    which of them answers for the image?"""
+)
+def averages_after_the_norm(images, W, p, heads):
+    def norm(Z, W):
+        return _norm(Z, W).mean(axis=1)
+
+    return _logits(images, W, p, heads, read=lambda Z: Z, norm=norm)
 
 
 @vit.mistake(

@@ -35,8 +35,9 @@ patchify = Exercise(
         "behind its first. Number the pixels of a 4 × 4 image and write down what patch 0 holds.",
         "First give each axis two parts: H is which row of patches and which row inside the patch, "
         "W likewise. Then move the axes so that those that say *which patch* come first.",
-        "`images.reshape(B, H // p, p, W // p, p, C)`; swap the two axes in the middle, 2 and 3; "
-        "reshape to (B, n, p·p·C).",
+        "Six axes: picture, row of patches, row inside, column of patches, column inside, channel. "
+        "Two of them change places; then the last three become one, and so do the two that count "
+        "patches.",
     ),
 )
 

@@ -38,9 +38,9 @@ interpolate_positions = Exercise(
         "table is no pixel?",
         "`F.interpolate` wants (batch, channels, rows, columns). The table is (n, dim), patches "
         "row by row: which axis must come first before the reshape?",
-        "`positions[1:].T.reshape(1, dim, rows, columns)`, interpolate with `size=new_grid`, "
-        '`mode="bicubic"`, `align_corners=False`; then flatten, transpose back, and put '
-        "`positions[:1]` before it.",
+        "Transpose the patches' part and give it the shape (1, dim, rows, columns). After the "
+        "interpolation go back the same way: flatten the grid, transpose, and put the class "
+        "token's position before it.",
     ),
 )
 

@@ -71,6 +71,10 @@ def token_similarity(layers):
     return torch.stack(found)
 
 
+# The first word of a name in Hugging Face's DeiT, and of the same weight's in their ViT.
+AS_IN_VIT = {"deit": "vit", "cls_classifier": "classifier"}
+
+
 def from_huggingface(state):
     """The weights of Hugging Face's DeiTForImageClassificationWithTeacher, such as the checkpoint
     facebook/deit-base-distilled-patch16-224, in the names and shapes of `DeiT`.
@@ -89,9 +93,12 @@ def from_huggingface(state):
         head, _, parameter = name.rpartition(".")
         if head == "distillation_classifier":
             found[f"distillation_head.{parameter}"] = rest.pop(name)
-    # What is left are the weights of a ViT, under another first word.
-    as_vit = {
-        name.replace("deit.", "vit.").replace("cls_classifier.", "classifier."): tensor
-        for name, tensor in rest.items()
-    }
-    return found | vit.from_huggingface(as_vit)
+    for name, tensor in rest.items():  # what is left are a ViT's weights, under another first word
+        first, _, others = name.partition(".")
+        try:
+            found |= vit.from_huggingface({f"{AS_IN_VIT[first]}.{others}": tensor})
+        except (KeyError, ValueError):
+            raise ValueError(
+                f"{name!r} is no weight of Hugging Face's DeiTForImageClassificationWithTeacher"
+            ) from None
+    return found
