@@ -26,10 +26,18 @@ def test_bars_stand_where_they_should(crossing):
     assert images.shape == (200, 1, 28, 28) and 0 <= images.min() and images.max() <= 1
     assert images.flatten(1).sum(1).min() > 2  # none has left the picture
     place = (middle(images) + 0.5) % 7  # a border is at 0 and at 7, the middle of a patch at 3.5
-    from_border, from_middle = torch.minimum(place, 7 - place), (place - 3.5).abs()
-    on_line = from_border if crossing else from_middle
-    assert (on_line.min(dim=1).values < 0.8).all()  # one way on the line, the other anywhere
-    assert on_line.max() > 3
+    if crossing:  # one way on the line, the other anywhere
+        from_border = torch.minimum(place, 7 - place)
+        assert (from_border.min(dim=1).values < 0.8).all() and from_border.max() > 3
+    else:
+        assert ((place - 3.5).abs() < 0.8).all()
+
+
+def test_bars_inside_patches_leave_none_of_them():
+    patches = draw(False)[0].unfold(2, 7, 7).unfold(3, 7, 7).sum(dim=(-2, -1)).flatten(1)
+    assert (patches.max(dim=1).values > 0.97 * patches.sum(dim=1)).all()
+    crossing = draw(True)[0].unfold(2, 7, 7).unfold(3, 7, 7).sum(dim=(-2, -1)).flatten(1)
+    assert (crossing.max(dim=1).values < 0.8 * crossing.sum(dim=1)).float().mean() > 0.8
 
 
 @pytest.mark.parametrize("noise", crossing_bars.STEPS)

@@ -9,7 +9,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from tutorial_lib.layers.ghost import GhostLinear, GhostModule
 from tutorial_lib.layers.squeeze_excitation import SqueezeExcitation
 from tutorial_lib.layers.transformer import EncoderLayer
+from tutorial_lib.models.backbones.t2t import TokenTransformer
 from tutorial_lib.models.backbones.t2t_variants import (
+    BareTokenTransformer,
     DenseLayer,
     GhostLayer,
     SqueezeExcitationLayer,
@@ -27,6 +29,26 @@ def flops(module, *inputs):
     with FlopCounterMode(display=False) as counter:
         module(*inputs)
     return counter.get_total_flops()
+
+
+# The token layer without its first norm
+
+
+@pytest.mark.parametrize("layer, blind", [(TokenTransformer, True), (BareTokenTransformer, False)])
+def test_the_first_norm_takes_brightness_and_contrast(layer, blind):
+    windows = torch.randn(1, 6, 9)
+    brighter = 0.1 + 0.5 * windows  # but not less even than the eps of a LayerNorm
+    module = layer(9, 4)
+    assert torch.allclose(module(windows), module(brighter), atol=1e-3) == blind
+
+
+def test_both_token_layers_start_from_the_same_weights():
+    layers = []
+    for layer in (TokenTransformer, BareTokenTransformer):
+        torch.manual_seed(0)
+        layers.append(layer(9, 4))
+    torch.testing.assert_close(layers[0].to_q.weight, layers[1].to_q.weight)
+    torch.testing.assert_close(layers[0].to_out.weight, layers[1].to_out.weight)
 
 
 # Squeeze-and-excitation
@@ -51,6 +73,12 @@ def test_gate_sees_the_mean_of_a_channel_alone():
 def test_more_reduction_than_channels():
     with pytest.raises(ValueError, match="3 channels cannot be reduced 4 times"):
         SqueezeExcitation(3, 4)
+
+
+@pytest.mark.parametrize("reduction", [0, -1])
+def test_a_reduction_below_one(reduction):
+    with pytest.raises(ValueError, match=f"a reduction of 1 or more, got {reduction}"):
+        SqueezeExcitation(4, reduction)
 
 
 def test_an_open_gate_leaves_an_encoder_layer():
@@ -101,6 +129,19 @@ def test_ghosts_need_whole_groups():
     for make in (lambda: GhostModule(3, 7, 3, 3, 2), lambda: GhostLinear(3, 7, 2)):
         with pytest.raises(ValueError, match="7 .* not a multiple of the ratio 2"):
             make()
+
+
+@pytest.mark.parametrize("ratio", [1, 0, -2])
+def test_ghosts_need_a_ratio_of_two_or_more(ratio):
+    for make in (lambda: GhostModule(4, 4, 3, 3, ratio), lambda: GhostLinear(4, 4, ratio)):
+        with pytest.raises(ValueError, match=f"a ratio of 2 or more, got {ratio}"):
+            make()
+
+
+@pytest.mark.parametrize("kernels", [(2, 3), (3, 4)])
+def test_a_ghost_module_needs_odd_kernels(kernels):
+    with pytest.raises(ValueError, match="odd kernels, got {} and {}".format(*kernels)):
+        GhostModule(4, 8, *kernels, 2)
 
 
 def test_a_ghost_layer_has_fewer_parameters():

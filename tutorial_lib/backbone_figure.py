@@ -21,8 +21,10 @@ def accuracy_against_cost(ax, rows, cost):
     rows: a dict for each backbone, with "name", "accuracy" (a number for each seed) and the cost.
     cost: one of COSTS. Raises ValueError for another, and if there are no rows.
     """
-    if cost not in COSTS or not rows:
-        raise ValueError(f"expected rows and one of {', '.join(COSTS)}, got {cost!r}")
+    if cost not in COSTS:
+        raise ValueError(f"expected one of {', '.join(COSTS)}, got {cost!r}")
+    if not rows:
+        raise ValueError("expected rows, got none")
     for i, row in enumerate(rows):
         place, found, color = row[cost], row["accuracy"], OKABE_ITO[i % 7]
         ax.vlines(place, min(found), max(found), color=color)

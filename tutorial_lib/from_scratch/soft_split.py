@@ -20,7 +20,7 @@ def token_count(height, width, k, s, p):
     """How many windows of k × k pixels fit into an image: ⌊(h + 2p − k) / s⌋ + 1 a side.
 
     height, width  of the image in pixels; k side of a window, s stride, p padding on each side
-    ->  rows, columns
+    ->  rows, columns: two ints
 
     Raises ValueError if the padded image is smaller than one window.
     """

@@ -8,12 +8,21 @@ import torch
 from torch import nn
 
 
+def _check_ratio(out, ratio, what):
+    if ratio < 2:
+        raise ValueError(f"expected a ratio of 2 or more, got {ratio}")
+    if out % ratio:
+        raise ValueError(f"{out} {what} are not a multiple of the ratio {ratio}")
+
+
 class GhostModule(nn.Module):
     """A convolution whose first n / s maps are computed, each of which then makes s − 1 ghosts.
 
     channels  c of the input; out  n, of the output, a multiple of ratio
     kernel    k of the computed part; cheap_kernel  d of the convolutions within one map; both odd
-    ratio     s: about s times fewer operations than a full convolution
+    ratio     s, 2 or more: about s times fewer operations than a full convolution
+
+    Raises ValueError for other kernels and ratios.
 
     Linear, as in the paper's equations 3 and 4. The authors' code adds BatchNorm and ReLU to both
     parts.
@@ -21,8 +30,9 @@ class GhostModule(nn.Module):
 
     def __init__(self, channels: int, out: int, kernel: int, cheap_kernel: int, ratio: int):
         super().__init__()
-        if out % ratio:
-            raise ValueError(f"{out} channels are not a multiple of the ratio {ratio}")
+        _check_ratio(out, ratio, "channels")
+        if not (kernel % 2 and cheap_kernel % 2):  # k // 2 on each side keeps the size only if odd
+            raise ValueError(f"expected odd kernels, got {kernel} and {cheap_kernel}")
         m = out // ratio
         self.primary = nn.Conv2d(channels, m, kernel, padding=kernel // 2, bias=False)
         self.cheap = nn.Conv2d(
@@ -39,7 +49,8 @@ class GhostLinear(nn.Module):
     """The same for tokens, where "within one map" leaves one number: a ghost is a scaled feature.
 
     dim, out    features of a token before and after; out is a multiple of ratio
-    ratio       s: one feature in s is computed, and scaled and bent s − 1 times
+    ratio       s, 2 or more: one feature in s is computed, and scaled and bent s − 1 times. Another
+                raises ValueError
     activation  the bend, after the computed features and again after the scaled ones. If not
                 given, the layer is a linear map of rank out / ratio at most: a ghost is a multiple
                 of its feature. As a query or key it can still be of use, in another head, where the
@@ -48,8 +59,7 @@ class GhostLinear(nn.Module):
 
     def __init__(self, dim: int, out: int, ratio: int, activation=None):
         super().__init__()
-        if out % ratio:
-            raise ValueError(f"{out} features are not a multiple of the ratio {ratio}")
+        _check_ratio(out, ratio, "features")
         self.primary = nn.Linear(dim, out // ratio)
         self.scales = nn.Parameter(torch.randn(ratio - 1, out // ratio))
         self.activation = activation or nn.Identity()

@@ -9,13 +9,16 @@ from torch import nn
 class SqueezeExcitation(nn.Module):
     """ũ_c = s_c u_c with s = σ(W_2 δ(W_1 z)): z_c is the mean of channel c, δ is ReLU.
 
-    channels   C; reduction  r: W_1 maps C means to C / r numbers, W_2 maps them back
+    channels   C
+    reduction  r, from 1 to C (or ValueError): W_1 maps C means to ⌊C / r⌋ numbers, W_2 maps back
 
     For maps (B, C, H, W); tokens (B, N, C) come as x.mT, (B, C, N), and go back the same way.
     """
 
     def __init__(self, channels: int, reduction: int):
         super().__init__()
+        if reduction < 1:
+            raise ValueError(f"expected a reduction of 1 or more, got {reduction}")
         if channels < reduction:
             raise ValueError(f"{channels} channels cannot be reduced {reduction} times")
         self.down = nn.Linear(channels, channels // reduction, bias=False)

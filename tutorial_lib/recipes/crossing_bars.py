@@ -17,6 +17,7 @@ from torch import nn
 from tutorial_lib.layers.soft_split import SoftSplit
 from tutorial_lib.layers.transformer import EncoderLayer
 from tutorial_lib.models.backbones.t2t import T2TModule, T2TViT, TokenTransformer
+from tutorial_lib.models.backbones.t2t_variants import BareTokenTransformer
 from tutorial_lib.recipes.recording import record
 from tutorial_lib.training import train
 
@@ -30,9 +31,9 @@ SOFT = ((7, 4, 2), (3, 2, 1), (3, 1, 1))
 APART = ((4, 4, 0), (2, 2, 1), (1, 1, 0))  # the grids of SOFT, and nothing overlaps
 
 
-def t2t(splits, token_dim=16):
+def t2t(splits, token_dim=16, token_layer=TokenTransformer):
     """Images (B, 1, 28, 28) to 16 tokens of 48 features."""
-    return T2TModule(1, splits, token_dim, 48, TokenTransformer)
+    return T2TModule(1, splits, token_dim, 48, token_layer)
 
 
 def normed():
@@ -44,19 +45,25 @@ MODELS = {  # name -> how tokens are made, and how many layers follow: about equ
     "hard split": (partial(t2t, HARD), 3),
     "hard split, LayerNorm": (normed, 3),
     "T2T, no overlap": (partial(t2t, APART, 32), 2),
+    "T2T, no overlap, no LayerNorm": (partial(t2t, APART, 32, BareTokenTransformer), 2),
     "T2T": (partial(t2t, SOFT), 2),
+    "T2T, no LayerNorm": (partial(t2t, SOFT, token_layer=BareTokenTransformer), 2),
 }
 
 
 def centres(count, crossing, generator):
-    """Middles of bars, as (row, column): on a border between two patches, or half a patch beside
-    it, in the middle of the patches; half a pixel of jitter; anywhere along it  ->  (count, 2)."""
+    """Middles of bars, as (row, column), with half a pixel of jitter  ->  (count, 2).
+
+    crossing  True: on a border between two patches, anywhere along it. False: in the middle of a
+              patch, which a bar of 5 pixels does not leave.
+    """
     jitter = torch.rand(count, 2, generator=generator) - 0.5
+    if not crossing:
+        return torch.randint(4, (count, 2), generator=generator) * PATCH + PATCH // 2 + jitter
     border = torch.randint(1, 4, (count, 2), generator=generator) * PATCH - 0.5 + jitter
-    line = border if crossing else border - PATCH / 2
     along = 3 + 21 * torch.rand(count, 2, generator=generator)
     is_row = torch.randint(2, (count, 1), generator=generator) == torch.arange(2)
-    return torch.where(is_row, line, along)
+    return torch.where(is_row, border, along)
 
 
 def bars(count, crossing, generator, noise=0.0):
@@ -115,7 +122,7 @@ def measure(row):
 
 
 def plan():
-    """All models across borders; the hard split also beside them; two models with raw pixels."""
+    """All models across borders; the hard split also inside patches; two models with raw pixels."""
     settings = [(name, True, noise, False) for noise, name in product(STEPS, MODELS)]
     settings += [("hard split", False, noise, False) for noise in STEPS]
     settings += [(name, True, 0.0, True) for name in ("hard split", "T2T")]

@@ -22,6 +22,7 @@ from tutorial_lib.models.backbones.t2t import (
     TokenTransformer,
 )
 from tutorial_lib.models.backbones.t2t_variants import (
+    BareTokenTransformer,
     GhostLayer,
     SqueezeExcitationLayer,
     dense_layers,
@@ -51,6 +52,9 @@ def deep(layer=EncoderLayer, heads=4, embedding=None, **more):
 def other_tokens(**embedding):
     """The same layers behind tokens that were made in another way."""
     return partial(deep, embedding=embedding)
+
+
+bare_tokens = partial(other_tokens, token_layer=BareTokenTransformer)
 
 
 def wide(layers, dim):
@@ -101,8 +105,11 @@ ghosts = partial(GhostModule, kernel=3, cheap_kernel=3, ratio=2)
 
 MODELS = {  # family and variant -> a fresh model
     ("T2T-ViT", "plain"): deep,
+    ("T2T-ViT", "no LayerNorm"): bare_tokens(),
     ("T2T-ViT", "no overlap"): other_tokens(splits=APART),
+    ("T2T-ViT", "no overlap, no LayerNorm"): bare_tokens(splits=APART),
     ("T2T-ViT", "no overlap, longer tokens"): other_tokens(splits=APART, token_dim=28),
+    ("T2T-ViT", "no overlap, longer tokens, no LayerNorm"): bare_tokens(splits=APART, token_dim=28),
     ("T2T-ViT", "hard split"): other_tokens(splits=HARD),
     ("T2T-ViT", "Performer"): other_tokens(token_layer=TokenPerformer),
     ("T2T-ViT", "dense"): dense,

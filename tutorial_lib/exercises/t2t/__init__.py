@@ -3,7 +3,8 @@
 from tutorial_lib.exercises.t2t.borrowed import dense_block, sum_of_branches
 from tutorial_lib.exercises.t2t.cost import t2t_cost
 from tutorial_lib.exercises.t2t.counting import token_count
-from tutorial_lib.exercises.t2t.gates import ghost_module, squeeze_excitation
+from tutorial_lib.exercises.t2t.gates import squeeze_excitation
+from tutorial_lib.exercises.t2t.ghosts import ghost_module
 from tutorial_lib.exercises.t2t.performer import linear_attention, positive_features
 from tutorial_lib.exercises.t2t.splitting import soft_split, soft_split_backward
 from tutorial_lib.exercises.t2t.steps import restructure, tokens_to_token

@@ -45,7 +45,8 @@ dense_block = Exercise(
     hints=(
         "What is the shape of W_1? It says how many features layer 1 reads.",
         "After each layer the tokens are longer by g. What a layer was given is never changed.",
-        "In a loop over the weights: `x = torch.cat([x, F.gelu(x @ W)], dim=-1)`.",
+        "In a loop over the weights: the new features are `F.gelu(x @ W)`; `torch.cat` puts them "
+        "beside x, and the result is the next layer's x.",
     ),
 )
 
@@ -98,6 +99,16 @@ def bends_the_old_too(x, weights):
 def adds_the_new(x, weights):
     for W in weights:
         x = x + F.gelu(x @ W)
+    return x
+
+
+@dense_block.mistake(
+    """More tokens come out, and not longer ones: you put the new features below the old, which the
+    next W cannot read. Which axis of (B, N, D) holds the features?"""
+)
+def more_tokens(x, weights):
+    for W in weights:
+        x = torch.cat([x, F.gelu(x @ W)], dim=1)
     return x
 
 
@@ -215,6 +226,36 @@ def without_the_first_relu(x, reduce, middle, expand, groups):
 )
 def without_the_second_relu(x, reduce, middle, expand, groups):
     return sum(_branches(x, reduce, middle, expand, groups, second=lambda z: z))
+
+
+@sum_of_branches.mistake(
+    """There is no ReLU at all: each branch is one linear map, and so is their sum. How many bends
+    has a branch, and where?"""
+)
+def without_any_relu(x, reduce, middle, expand, groups):
+    return sum(_branches(x, reduce, middle, expand, groups, first=lambda z: z, second=lambda z: z))
+
+
+@sum_of_branches.mistake(
+    """Your maps shrink by two pixels each way, and one of a single pixel leaves nothing. What does
+    a 3 × 3 window need at the border to keep their size?"""
+)
+def without_padding(x, reduce, middle, expand, groups):
+    total = 0
+    for a, b, c in zip(reduce.chunk(groups), middle.chunk(groups), expand.chunk(groups, dim=1)):
+        total = total + F.conv2d(F.conv2d(F.conv2d(x, a).relu(), b).relu(), c)
+    return total
+
+
+@sum_of_branches.mistake(
+    """Your pieces have `groups` channels each, as many as there should be branches. A branch owns
+    D / groups of the D channels: does `split` ask for a size or for a number of pieces?"""
+)
+def splits_by_size(x, reduce, middle, expand, groups):
+    total = 0
+    for a, b, c in zip(reduce.split(groups), middle.split(groups), expand.split(groups, dim=1)):
+        total = total + F.conv2d(F.conv2d(F.conv2d(x, a).relu(), b, padding=1).relu(), c)
+    return total
 
 
 @sum_of_branches.mistake(

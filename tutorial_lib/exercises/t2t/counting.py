@@ -24,8 +24,8 @@ token_count = Exercise(
         "the padding at the other end. How far may its beginning move?",
         "It may move height + 2p − k pixels, in steps of s. How many steps are whole, and how many "
         "windows do that many steps make?",
-        "`(height + 2 * p - k) // s + 1` rows, and the same with the width. Before it, "
-        "`raise ValueError(...)` if the smaller side + 2p is less than k.",
+        "`(height + 2 * p - k) // s` whole steps, and one window more than steps; the same with "
+        "the width. Before it, `raise ValueError(...)` if the smaller side + 2p is less than k.",
     ),
 )
 

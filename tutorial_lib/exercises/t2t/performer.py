@@ -45,8 +45,8 @@ positive_features = Exercise(
         "exponential.",
         "`x @ w.mT` is (..., N, m). The squared length is one number a token, (..., N, 1), so that "
         "it is subtracted from all m products.",
-        "`m, d = w.shape`, `x = x / d**0.25`, then "
-        "`torch.exp(x @ w.mT - (x * x).sum(-1, keepdim=True) / 2) / m**0.5`.",
+        "`m, d = w.shape`, `x = x / d**0.25`, `squares = (x * x).sum(-1, keepdim=True)`; what "
+        "goes into `torch.exp`, and what is it divided by?",
     ),
 )
 
@@ -171,7 +171,8 @@ linear_attention = Exercise(
         "Pull φ(q_i) out of both sums: what is left does not depend on i.",
         "Numerator: φ(q_i) times Σ_j φ(k_j) v_jᵀ, a matrix (m, d_v) for all queries. Denominator: "
         "φ(q_i) times Σ_j φ(k_j), a vector of m numbers.",
-        "`phi_q @ (phi_k.mT @ v)` divided by `phi_q @ phi_k.sum(dim=-2).unsqueeze(-1)`.",
+        "`phi_k.mT @ v` is that matrix and `phi_k.sum(dim=-2)` that vector. φ(q) multiplies both; "
+        "give the vector a last axis of size 1, so that the division is one for each query.",
     ),
 )
 

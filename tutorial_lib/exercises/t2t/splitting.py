@@ -70,6 +70,14 @@ def windows_by_columns(images, k, s, p):
 
 
 @soft_split.mistake(
+    """There are no zeros around your image, so the windows at its border are missing, or an image
+    holds no window at all. By how much should it grow before it is cut?"""
+)
+def without_padding(images, k, s, p):
+    return np_soft_split.soft_split(images, k, s, 0)
+
+
+@soft_split.mistake(
     """You pad by repeating the border. The task wants zeros there, as unfold gives them: look at
     what the first feature of token 0 should be."""
 )

@@ -11,9 +11,6 @@ def restructure(tokens, rows, columns):
     """Put tokens back on their grid, their features as channels.
 
     tokens (B, rows · columns, C) tensor, numbered row by row  ->  image (B, C, rows, columns)
-
-    This version trains and all its shapes are right, but T2T-ViT loses a few points of accuracy
-    with it. Find the one wrong line.
     """
     B, _, C = tokens.shape
     image = tokens.mT
@@ -25,8 +22,8 @@ def buggy_restructure(tokens, rows, columns):
 
     tokens (B, rows · columns, C) tensor, numbered row by row  ->  image (B, C, rows, columns)
 
-    This version trains and all its shapes are right, but T2T-ViT loses a few points of accuracy
-    with it. Find the one wrong line.
+    This version trains and all its shapes are right, but what the next split takes for neighbours
+    are none. Find the one wrong line.
     """
     B, _, C = tokens.shape
     image = tokens
@@ -103,6 +100,14 @@ def backwards(tokens, rows, columns):
 )
 def swaps_after_reshape(tokens, rows, columns):
     return tokens.reshape(len(tokens), rows, -1, columns).transpose(1, 2)
+
+
+@restructure.mistake(
+    """One image alone comes out right, and images of a batch are mixed: `.T` turns all three axes
+    round, the batch too. Which two should change places?"""
+)
+def turns_the_batch_too(tokens, rows, columns):
+    return tokens.permute(2, 1, 0).reshape(len(tokens), -1, rows, columns)
 
 
 def tokens_to_token(images, splits, weights, project):
@@ -197,6 +202,30 @@ def swaps_the_grid(images, splits, weights, project):
         return token_count(*sizes)[::-1]
 
     return _module(images, splits, weights, project, grid=grid)
+
+
+@tokens_to_token.mistake(
+    """You take the grid for square, with √n tokens a side. An image that is wider than high has
+    another grid. What says how many rows and columns a split makes?"""
+)
+def takes_a_square_grid(images, splits, weights, project):
+    def image(tokens, rows, columns):
+        side = int(tokens.shape[1] ** 0.5)
+        return tokens.mT.reshape(len(tokens), tokens.shape[-1], side, side)
+
+    return _module(images, splits, weights, project, image=image)
+
+
+@tokens_to_token.mistake(
+    """A grid of √n × √n fits square images alone; on others your `-1` makes up for it with channels
+    that are none. What says how many rows and columns a split makes?"""
+)
+def takes_a_square_grid_and_any_channels(images, splits, weights, project):
+    def image(tokens, rows, columns):
+        side = int(tokens.shape[1] ** 0.5)
+        return tokens.mT.reshape(len(tokens), -1, side, side)
+
+    return _module(images, splits, weights, project, image=image)
 
 
 @tokens_to_token.mistake(

@@ -1,6 +1,7 @@
-"""Five ideas from convolutional networks, tried on T2T-ViT's backbone. Taught in chapter 09.
+"""What T2T-ViT is compared with: five ideas from convolutional networks on its backbone, and its
+token layer without the first norm. Taught in chapter 09.
 
-Yuan et al., Tokens-to-Token ViT (ICCV 2021, 2101.11986), section 3.2. Each is another list of
+Yuan et al., Tokens-to-Token ViT (ICCV 2021, 2101.11986), section 3.2. Each idea is another list of
 layers for T2TViT. Two of them need no code: the wide one has fewer and wider EncoderLayers, the
 ResNeXt-like one has EncoderLayers with more and smaller heads.
 """
@@ -12,6 +13,16 @@ from torch import nn
 from tutorial_lib.layers.ghost import GhostLinear
 from tutorial_lib.layers.squeeze_excitation import SqueezeExcitation
 from tutorial_lib.layers.transformer import EncoderLayer, FeedForward
+from tutorial_lib.models.backbones.t2t import TokenTransformer
+
+
+class BareTokenTransformer(TokenTransformer):
+    """A token layer without its first LayerNorm, which takes from each window its brightness and
+    its contrast. It starts from the same weights for the same seed."""
+
+    def __init__(self, dim_in: int, dim: int):
+        super().__init__(dim_in, dim)
+        self.norm = nn.Identity()
 
 
 class DenseLayer(nn.Module):
