@@ -14,6 +14,11 @@ def test_the_sorter_follows_the_device_of_its_input(norm_first):
     assert logits.shape == (2, LENGTH, DIGITS)
 
 
+def test_the_sorter_has_the_depth_that_was_asked_for():
+    sizes = [sum(p.numel() for p in Sorter(False, depth).parameters()) for depth in (1, 2, 3)]
+    assert sizes[2] - sizes[1] == sizes[1] - sizes[0] > 0
+
+
 def test_the_answer_is_the_sorted_batch():
     digits, answer = draw(torch.Generator().manual_seed(0))
     assert digits.shape == answer.shape == (BATCH, LENGTH)

@@ -35,6 +35,8 @@ def greedy(model, memory, begin: int, end: int, max_length: int, memory_mask=Non
 def beam_step(scores, log_p, finished, end, width):
     """One step of beam search: of all ways to go on, keep the most likely ones.
 
+    All arrays are PyTorch tensors, and are not to be changed in place.
+
     scores    (K,) log-probability of each hypothesis so far
     log_p     (K, V) log-probability of each word as its next
     finished  (K,) bool, True for a hypothesis that has written the word `end`: it stays as it is,

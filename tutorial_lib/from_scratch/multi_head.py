@@ -13,7 +13,8 @@ shapes, the same in prose and code:
     P       (..., heads, N, M)  weights, a matrix for each head
     H       (..., N, D)       the heads' outputs side by side
     Y       (..., N, D)       output, H W_O
-    mask    bool (..., N, M), an axis of size 1 where it does not vary; True where a query may look
+    mask    bool (N, M), one for all, or (..., N, M), an axis of size 1 where it does not vary; True
+            where a query may look
 """
 
 from tutorial_lib.from_scratch.attention import attention, attention_backward
@@ -47,8 +48,8 @@ def multi_head_attention(X, memory, W, heads, mask=None):
 
     X (..., N, D) tokens that ask; memory (..., M, D_m) tokens that answer, X for self-attention;
     W: dict of W_Q (D, D), W_K (D_m, D), W_V (D_m, D), W_O (D, D);
-    heads: a divisor of D; mask bool (..., N, M), an axis of size 1 where it does not vary, the same
-    for every head, True where a query may look; or None
+    heads: a divisor of D; mask bool, (N, M) for all sequences or (..., N, M), an axis of size 1
+    where it does not vary; the same for every head, True where a query may look; or None
     ->  Y (..., N, D), P (..., heads, N, M), of X's dtype
 
     head_i = softmax(Q_i K_iᵀ / √d) V_i, where Q_i, K_i and V_i are the i-th blocks of d = D / heads

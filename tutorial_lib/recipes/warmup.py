@@ -25,10 +25,10 @@ RATES, SEEDS = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2), range(5)
 class Sorter(nn.Module):
     """An encoder that says for each place which digit stands there once all are sorted."""
 
-    def __init__(self, norm_first: bool):
+    def __init__(self, norm_first: bool, depth: int = DEPTH):
         super().__init__()
         self.embed = nn.Embedding(DIGITS, DIM)
-        layers = (EncoderLayer(DIM, HEADS, 2 * DIM, norm_first) for _ in range(DEPTH))
+        layers = (EncoderLayer(DIM, HEADS, 2 * DIM, norm_first) for _ in range(depth))
         self.layers = nn.Sequential(*layers)
         self.norm = nn.LayerNorm(DIM) if norm_first else nn.Identity()
         self.head = nn.Linear(DIM, DIGITS)
@@ -60,12 +60,14 @@ def final_loss(
     steps: int = STEPS,
     label: str = "sorting",
     scale: float = 1.0,
+    depth: int = DEPTH,
 ) -> float:
     """The mean loss of the last ten steps, in nats; infinite if training diverged. Guessing gives
     log 10 = 2.3. Gradients are not clipped: that would hide what warm-up is for. `scale` multiplies
     the loss that is trained on, and so every gradient, but not the loss that is returned."""
     torch.manual_seed(seed)
-    model, settings = Sorter(norm_first), dict(steps=steps, lr=lr, warmup=warmup, seed=seed)
+    model = Sorter(norm_first, depth)
+    settings = dict(steps=steps, lr=lr, warmup=warmup, seed=seed)
     try:
         losses = train(
             model,

@@ -31,6 +31,7 @@ def tokens_memory_weights(rng):
         "heads": 2,
         "mask": None,
     }
+    yield {**_draw(rng, (2,), 3, 3, 6, 6, 3), "mask": np_attention.causal_mask(3)}  # one for all
 
 
 def _draw(rng, batch, n, m, width, width_m, heads):

@@ -155,3 +155,13 @@ def scales_by_the_square(q, k, v, heads):
 )
 def one_wide_head(q, k, v, heads):
     return _attend(q, k, v)
+
+
+@batched_heads.mistake(
+    """`torch.sqrt(torch.tensor(d))` is a float32 tensor: with float64 queries the root is right to
+    seven digits only, and so is all that follows. Which kind of number takes the precision of what
+    it divides?"""
+)
+def takes_the_root_in_float32(q, k, v, heads):
+    q, k, v = (split_heads(x, heads) for x in (q, k, v))
+    return merge_heads((q @ k.mT / torch.sqrt(torch.tensor(q.shape[-1]))).softmax(dim=-1) @ v)

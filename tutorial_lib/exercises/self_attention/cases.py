@@ -39,3 +39,10 @@ def queries_keys_values_mask(rng):
         V=rng.normal(size=(2, 5, 3)),
         mask=np_attention.padding_mask([5, 2], 5),
     )
+    for axes in [(3, 5), (5,)]:  # one mask for a batch and all heads
+        yield dict(
+            Q=rng.normal(size=(2, 2, 3, 4)),
+            K=rng.normal(size=(2, 2, 5, 4)),
+            V=rng.normal(size=(2, 2, 5, 3)),
+            mask=np.broadcast_to(np.arange(5) < 3, axes).copy(),
+        )

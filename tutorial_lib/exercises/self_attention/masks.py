@@ -15,6 +15,7 @@ def scores_and_masks(rng):
     mask = rng.random((2, 3, 4)) < 0.7
     mask[:, 1] = False
     yield dict(S=rng.normal(size=(2, 3, 4)), mask=mask)
+    yield dict(S=rng.normal(size=(2, 3, 4)), mask=np.array([True, True, False, True]))
 
 
 masked_softmax = Exercise(

@@ -1,5 +1,6 @@
 """The same attention in PyTorch."""
 
+import numpy as np
 import torch
 
 from tutorial_lib.checking import Exercise
@@ -15,6 +16,8 @@ def tensors(rng):
     for case in queries_keys_values_mask(rng):
         named = {name.lower() if name != "mask" else name: value for name, value in case.items()}
         yield {name: value if value is None else _tensor(value) for name, value in named.items()}
+    single = {name: rng.normal(size=(2, 3, 4)).astype(np.float32) for name in "qkv"}
+    yield {n: _tensor(x) for n, x in single.items()} | {"mask": torch.ones(3, 3).tril().bool()}
 
 
 dot_product_attention = Exercise(
@@ -147,3 +150,12 @@ def softmax_over_queries(q, k, v, mask):
         s = s.masked_fill(~mask, float("-inf"))
     p = s.softmax(dim=-2)
     return p @ v, p
+
+
+@dot_product_attention.mistake(
+    """`torch.sqrt(torch.tensor(d))` is a float32 tensor: with float64 queries the root is right to
+    seven digits only, and so is all that follows. Which kind of number takes the precision of what
+    it divides?"""
+)
+def takes_the_root_in_float32(q, k, v, mask):
+    return _steps(q, k, v, mask, divide_by=torch.sqrt(torch.tensor(q.shape[-1])))

@@ -51,7 +51,9 @@ def counts_steps(height, width, k, s, p):
     at both ends together?"""
 )
 def pads_one_side(height, width, k, s, p):
-    return _count(height, width, lambda side: (side + p - k) // s + 1)
+    if min(height, width) + 2 * p < k:
+        raise ValueError
+    return (height + p - k) // s + 1, (width + p - k) // s + 1
 
 
 @token_count.mistake(

@@ -184,10 +184,10 @@ def averages_overlaps(dT, shape, k, s, p):
 
 
 @soft_split_backward.mistake(
-    """You assign where the task is to add: each window overwrites what its neighbours left, and
-    the last one wins. Which windows had a copy of the pixel?"""
+    """You assign where the task is to add: each slice overwrites what the ones before it left, and
+    a pixel keeps one window's gradient. Which windows had a copy of the pixel?"""
 )
-def last_window_wins(dT, shape, k, s, p):
+def last_slice_wins(dT, shape, k, s, p):
     B, H, W, C = shape
     rows, columns = np_soft_split.token_count(H, W, k, s, p)
     dwindows = dT.reshape(B, rows, columns, k, k, C)
@@ -195,6 +195,20 @@ def last_window_wins(dT, shape, k, s, p):
     for y in range(k):
         for x in range(k):
             padded[:, y : y + s * rows : s, x : x + s * columns : s] = dwindows[:, :, :, y, x]
+    return padded[:, p : p + H, p : p + W]
+
+
+@soft_split_backward.mistake(
+    """Window after window you assign where the task is to add: each overwrites what its neighbours
+    left there. Which windows had a copy of the pixel?"""
+)
+def last_window_wins(dT, shape, k, s, p):
+    B, H, W, C = shape
+    rows, columns = np_soft_split.token_count(H, W, k, s, p)
+    dwindows = dT.reshape(B, rows, columns, k, k, C)
+    padded = np.zeros((B, H + 2 * p, W + 2 * p, C), dT.dtype)
+    for i, j in np.ndindex(rows, columns):
+        padded[:, i * s : i * s + k, j * s : j * s + k] = dwindows[:, i, j]
     return padded[:, p : p + H, p : p + W]
 
 

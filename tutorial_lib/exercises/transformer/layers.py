@@ -22,6 +22,7 @@ def _weights(rng, dim, hidden):
 def tokens_and_layers(rng):
     sizes = [((1, 3), 1, 1, None), ((2, 3), 1, 2, None), ((3, 4), 2, 5, causal_mask(3))]
     sizes += [((2, 3, 4), 4, 3, padding_mask([3, 1], 3)), ((4, 6), 2, 6, None)]
+    sizes += [((2, 3, 4), 2, 5, None), ((2, 3, 4), 2, 5, causal_mask(3))]
     for shape, heads, hidden, mask in sizes:
         X, W = rng.normal(size=shape), _weights(rng, shape[-1], hidden)
         for norm_first in (True, False):

@@ -64,7 +64,8 @@ class ViT(nn.Module):
 
     def tokens(self, images):
         """What the encoder reads: images (B, channels, H, W)  ->  (B, 1 + n, dim). For an image of
-        another size than the model's own the positions are interpolated (section 3.2)."""
+        another size than the model's own the positions are interpolated (section 3.2 of the
+        paper)."""
         positions, grid = self.positions(), self.embed.grid(images)
         if grid != self.grid:
             positions = interpolate_positions(positions, self.grid, grid)
