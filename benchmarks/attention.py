@@ -134,7 +134,6 @@ def main():
 
     machine = benchmarking.machine(device)
     path = args.out or benchmarking.result_file("attention", machine)
-    path.parent.mkdir(parents=True, exist_ok=True)
     shape = {"batch": 1, "heads": heads, "d": D}
     benchmarking.save(path, rows, machine, shape=shape, limits=limits, quick=args.quick)
     print(f"wrote {path}")

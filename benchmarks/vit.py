@@ -131,7 +131,6 @@ def main():
         rows += measure(device, dtype, repeats=5 if args.quick else 60)
     machine = benchmarking.machine(device)
     path = args.out or benchmarking.result_file("vit", machine)
-    path.parent.mkdir(parents=True, exist_ok=True)
     shape = SIZES[args.device] | {"batch": BATCH[args.device]}
     benchmarking.save(path, rows, machine, size=shape, quick=args.quick)
     print(f"wrote {path}")

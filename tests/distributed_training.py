@@ -14,6 +14,17 @@ def make_model():
     return nn.Sequential(nn.Linear(5, 8), nn.LayerNorm(8), nn.GELU(), nn.Linear(8, 2))
 
 
+class WithAnUnusedHead(nn.Module):
+    """Some weights that no loss asks for."""
+
+    def __init__(self):
+        super().__init__()
+        self.used, self.unused = make_model(), nn.Linear(3, 3)
+
+    def forward(self, x):
+        return self.used(x)
+
+
 def draw(generator):
     return torch.randn(6, 5, generator=generator), torch.randn(6, 2, generator=generator)
 
@@ -24,9 +35,9 @@ def loss_of(model, x, y):
 
 def run(checkpoint=None):
     """Everything that should not depend on the number of processes."""
-    model = make_model()
+    model = WithAnUnusedHead()
     losses = train(model, draw, loss_of, steps=12, lr=0.01, warmup=3, checkpoint=checkpoint)
-    gradients = {name: p.grad for name, p in model.named_parameters()}
+    gradients = {name: p.grad for name, p in model.used.named_parameters()}
     return {"losses": losses, "weights": model.state_dict(), "gradients": gradients}
 
 

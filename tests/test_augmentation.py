@@ -95,7 +95,36 @@ def test_beta_has_the_right_mean_and_spread(generator):
 def test_intervals_are_cut_off_at_the_border(generator):
     drawn = [random_interval(4, 3, generator) for _ in range(100)]
     assert {(i.start, i.stop) for i in drawn} == {(0, 2), (0, 3), (1, 4), (2, 4)}
+    drawn = [random_interval(9, 6, generator) for _ in range(200)]
+    expected = {(0, 3), (0, 4), (0, 5), (0, 6), (1, 7), (2, 8), (3, 9), (4, 9), (5, 9)}
+    assert {(i.start, i.stop) for i in drawn} == expected
     assert all(i.start == i.stop for i in (random_interval(4, 0, generator) for _ in range(9)))
+
+
+def test_the_pasted_rectangle_is_of_the_images_shape(generator, monkeypatch):
+    """Each side is the same share of its own axis."""
+    monkeypatch.setattr(augmentation, "sample_beta", lambda alpha, generator: 0.75)
+    sizes = set()
+    for _ in range(60):
+        mixed, _ = cutmix(*batch((2, 1, 8, 40)), 1.0, generator)
+        rows, columns = (mixed[0, 0] == 2).nonzero(as_tuple=True)
+        if len(rows):
+            sizes.add(
+                ((rows.max() - rows.min() + 1).item(), (columns.max() - columns.min() + 1).item())
+            )
+    assert max(height for height, _ in sizes) == 4 and max(width for _, width in sizes) == 20
+
+
+def test_erased_rectangles_are_more_often_tall_and_filled_up_to_one(generator):
+    """Height over width is uniform in 0.3 … 3.33, so most are above 1."""
+    erased = random_erasing(torch.full((600, 1, 28, 28), 2.0), generator, probability=1.0)
+    taller = wider = 0
+    for image in erased[:, 0]:
+        rows, columns = (image != 2).nonzero(as_tuple=True)
+        height, width = rows.max() - rows.min() + 1, columns.max() - columns.min() + 1
+        taller, wider = taller + int(height > width), wider + int(height < width)
+    assert taller > 2 * wider > 0
+    assert erased[erased != 2].max() > 0.99
 
 
 @pytest.mark.parametrize("height, width", [(28, 28), (8, 31), (5, 3)])

@@ -204,6 +204,11 @@ def test_sinusoidal_in_torch_has_the_default_dtype():
     np.testing.assert_allclose(E, course.sinusoidal(5, 6), atol=1e-7)
 
 
+def test_learned_positions_are_small_at_first():
+    torch.manual_seed(0)
+    assert 0.015 < layers.LearnedPositions(50, 40)().std() < 0.025
+
+
 def test_learned_positions_are_a_table_or_the_sum_of_two():
     flat, grid = layers.LearnedPositions(5, 4), layers.LearnedPositions2D(2, 3, 4)
     assert flat().shape == (5, 4) and sum(p.numel() for p in flat.parameters()) == 20

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tutorial_lib.data.digits import BEGIN, END, PAD, TARGET_LENGTH, VOCABULARY, digits, numbers
-from tutorial_lib.recipes import read_numbers
+from tutorial_lib.recipes import read_numbers, shipped
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_the_recipe_writes_a_checkpoint_that_loads(tmp_path, capsys):
 
 
 def test_the_record_names_the_device_of_the_training_and_not_the_models_home(tmp_path, monkeypatch):
-    monkeypatch.setattr(read_numbers, "best_device", lambda: torch.device("cuda"))
+    monkeypatch.setattr(shipped, "best_device", lambda: torch.device("cuda"))
     monkeypatch.setattr(read_numbers, "train", lambda *arguments, **settings: [])  # comes home
     file = tmp_path / "read_numbers.safetensors"
     read_numbers.main(["--out", str(file)])

@@ -81,6 +81,14 @@ def test_token_layers_store_no_matrix_of_weights(token_layer):
     assert peak_bytes(lambda: layer.attend(q, k, v)) < 4 * 2 * n * n / 2
 
 
+def test_a_performers_directions_travel_with_its_weights():
+    torch.manual_seed(0)
+    one, other, x = TokenPerformer(6, 4), TokenPerformer(6, 4), torch.randn(2, 5, 6)
+    assert not torch.equal(one(x), other(x))
+    other.load_state_dict(one.state_dict())
+    assert torch.equal(one(x), other(x))
+
+
 def test_attention_of_the_token_transformer_is_softmax_attention():
     layer = TokenTransformer(9, 4)
     q, k, v = torch.randn(3, 2, 5, 4)

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import distributed_training
+import numpy as np
 import pytest
 import torch
 from distributed_training import draw, loss_of, make_model
@@ -125,6 +126,57 @@ def test_a_checkpoint_of_other_settings_is_refused(tmp_path):
     train(make_model(), draw, loss_of, steps=3, lr=0.01, checkpoint=file)
     with pytest.raises(ValueError, match="steps is 3 there and 4 here; lr is 0.01 there and 0.1"):
         train(make_model(), draw, loss_of, steps=4, lr=0.1, checkpoint=file)
+
+
+@pytest.mark.parametrize("name", ["warmup", "weight_decay", "clip", "seed"])
+def test_every_setting_is_compared(tmp_path, name):
+    settings = dict(steps=1, lr=0.01, warmup=2, weight_decay=0.1, clip=1.0, seed=0)
+    settings["checkpoint"] = tmp_path / "checkpoint"
+    train(make_model(), draw, loss_of, **settings)
+    with pytest.raises(ValueError, match=f"{name} is .* there and 7"):
+        train(make_model(), draw, loss_of, **settings | {name: 7})
+
+
+def test_the_last_step_is_saved_whatever_a_tenth_of_the_steps_is(tmp_path):
+    settings = dict(steps=25, lr=0.01, checkpoint=tmp_path / "checkpoint")
+    losses = train(make_model(), draw, loss_of, **settings)
+    assert train(make_model(), None, None, **settings) == losses
+
+
+def test_settings_may_be_numpys_numbers(tmp_path):
+    settings = dict(steps=np.int64(2), lr=np.float64(0.01), checkpoint=tmp_path / "checkpoint")
+    losses = train(make_model(), draw, loss_of, **settings)
+    assert train(make_model(), None, None, **settings) == losses
+
+
+def test_every_weight_learns_whatever_its_shape():
+    """A convolution's kernel has three axes or four."""
+    model = nn.Sequential(
+        nn.Unflatten(1, (1, 5)), nn.Conv1d(1, 2, 3), nn.Flatten(), nn.Linear(6, 2)
+    ).eval()
+    before = [p.detach().clone() for p in model.parameters()]
+    train(model, draw, loss_of, steps=1, lr=0.1)
+    assert not any(map(torch.equal, before, model.parameters()))
+    assert model.training
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt, ValueError, Diverged])
+def test_the_model_comes_home_whatever_happens(failure):
+    moves = []
+
+    class Traveller(nn.Sequential):
+        def to(self, device):
+            moves.append(device)
+            return super().to(device)
+
+    def fail(model, x, y):
+        if failure is Diverged:
+            return loss_of(model, x, y) * float("nan")
+        raise failure
+
+    with pytest.raises(failure):
+        train(Traveller(*make_model()), draw, fail, steps=2, lr=0.1)
+    assert len(moves) == 2, "to work, and home"
 
 
 @pytest.mark.parametrize("scale", [1e6, 1e-6])

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from tutorial_lib.models.backbones.cnn import SmallCNN
 from tutorial_lib.recipes import vit
 from tutorial_lib.recipes.data_size import accuracy, pictures
 
@@ -28,3 +29,12 @@ def test_the_checkpoint_of_the_course_does_as_well_as_it_says():
     found = accuracy(model, images[:1000], labels[:1000])
     assert found == pytest.approx(float(record["accuracy"]), abs=0.03)
     assert vit.SHIPPED.stat().st_size < 2**20
+
+
+def test_a_pictures_answer_does_not_depend_on_those_it_is_tested_with():
+    """A CNN with batch statistics, fresh from its training, is tested with those remembered."""
+    torch.manual_seed(0)
+    model, images = SmallCNN(1, 10, 4).train(), torch.randn(40, 1, 28, 28)
+    model.train()(images)  # leaves running averages that are not those of one picture
+    labels = torch.cat([model.eval()(x[None]).argmax(-1) for x in images])
+    assert accuracy(model.train(), images, labels) == 1

@@ -1,8 +1,11 @@
 """The recipe of the warm-up figure: a small encoder that learns to sort digits."""
 
+import math
+
 import pytest
 import torch
 
+from tutorial_lib.recipes import warmup
 from tutorial_lib.recipes.warmup import BATCH, DIGITS, LENGTH, Sorter, draw, final_loss
 
 
@@ -25,6 +28,14 @@ def test_the_answer_is_the_sorted_batch():
     assert (answer.diff(dim=1) >= 0).all()
     for digit in range(DIGITS):
         assert torch.equal((digits == digit).sum(dim=1), (answer == digit).sum(dim=1))
+
+
+def test_the_gradient_is_not_clipped(monkeypatch):
+    """It would hide what warm-up is for."""
+    asked = {}
+    monkeypatch.setattr(warmup, "train", lambda *args, **settings: asked.update(settings) or [1.0])
+    final_loss(norm_first=False, warmup=0, lr=1e-2, seed=0, steps=1)
+    assert asked["clip"] == math.inf and asked["weight_decay"] == 0
 
 
 def test_the_loss_is_reported_in_nats_whatever_it_was_multiplied_by():

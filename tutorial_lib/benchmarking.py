@@ -205,8 +205,10 @@ def attention_cost(batch, heads, n, m, d, bytes_per_element=4):
 
 
 def save(path, rows, machine, **more):
-    """Write measurements as JSON: `rows` (a list of dicts), `machine()`, and what else is named."""
+    """Write measurements as JSON: `rows` (a list of dicts), `machine()`, and what else is named.
+    The folder is made if there is none."""
     text = json.dumps({"machine": machine, **more, "rows": rows}, indent=1)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
     Path(path).write_text(text + "\n", encoding="utf-8")
 
 

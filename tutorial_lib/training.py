@@ -7,8 +7,10 @@ training recurrent neural networks (ICML 2013, 1211.5063).
 """
 
 import atexit
+import contextlib
 import math
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -69,63 +71,65 @@ def train(
     weight_decay  on matrices only
     clip          the largest norm that the gradient of all weights together may have
     seed          of the batches, and of PyTorch's own generator, from which dropout draws
-    checkpoint    a file to save to ten times and at the end, and to go on from if it exists: losses
-                  and weights are then those of a run that was never interrupted
+    checkpoint    a file to save to after every tenth of the steps and at the end, and to go on from
+                  if it exists: losses and weights are then those of a run without a break
     label         what the progress bar says
 
-    A model on the CPU is trained on the GPU if there is one, in bfloat16, and comes back; it is
-    left in training mode. Under `torchrun` each process takes its share of every batch, and the
-    result is that of one process, unless the model has dropout or batch statistics.
+    A model on the CPU is trained on the GPU if there is one, in bfloat16, and comes back, also if
+    something raises; it is left in training mode. Under `torchrun` each process takes its share of
+    every batch, and the result is that of one process, unless the model has dropout or batch
+    statistics.
     Raises Diverged if the loss or its gradient stops being finite; ValueError for a checkpoint of
     other settings and for a batch that does not divide among the processes.
     """
-    rank, world = processes()
-    home, device = next(model.parameters()).device, _place(model)
-    optimizer = _adamw(model, weight_decay)
+    steps, warmup, seed = int(steps), int(warmup), int(seed)  # a checkpoint keeps no NumPy numbers
+    lr, weight_decay, clip = float(lr), float(weight_decay), float(clip)
     settings = dict(
         steps=steps, lr=lr, warmup=warmup, weight_decay=weight_decay, clip=clip, seed=seed
     )
-    losses = _resume(checkpoint, settings, model, optimizer)
-    replica = DistributedDataParallel(model) if world > 1 else model
-    generator = torch.Generator()
-    dropout = torch.cuda if device.type == "cuda" else torch.default_generator
+    rank, world = processes()
+    with _at_work(model) as device:
+        optimizer = _adamw(model, weight_decay)
+        losses = _resume(checkpoint, settings, model, optimizer)
+        replica = _replica(model) if world > 1 else model
+        generator = torch.Generator()
+        dropout = torch.cuda if device.type == "cuda" else torch.default_generator
 
-    model.train()
-    remaining = range(len(losses), steps)
-    bar = track(remaining, label) if rank == 0 else remaining
-    for step in bar:
-        # Seeded by the step, not once: a resumed run draws what it would have drawn, and every
-        # process draws the same batch. Dropout differs between processes, as between examples.
-        generator.manual_seed(_mix(seed, step))
-        dropout.manual_seed(_mix(seed, step, rank))
-        batch = [_share(x, rank, world).to(device) for x in draw(generator)]
+        model.train()
+        remaining = range(len(losses), steps)
+        bar = track(remaining, label) if rank == 0 else remaining
+        for step in bar:
+            # Seeded by the step, not once: a resumed run draws what it would have drawn, and every
+            # process draws the same batch. Dropout differs between processes, as between examples.
+            generator.manual_seed(_mix(seed, step))
+            dropout.manual_seed(_mix(seed, step, rank))
+            batch = [_share(x, rank, world).to(device) for x in draw(generator)]
 
-        rate = warmup_cosine(step, steps, warmup, lr)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        # bfloat16 is fast on GPUs that have it and slower than float32 on most CPUs.
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            loss = loss_of(replica, *batch)
-        optimizer.zero_grad()
-        loss.backward()  # DistributedDataParallel makes the gradient the mean over the processes
-        norm = nn.utils.clip_grad_norm_(model.parameters(), clip)
+            rate = warmup_cosine(step, steps, warmup, lr)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            # bfloat16 is fast on GPUs that have it and slower than float32 on most CPUs.
+            with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+                loss = loss_of(replica, *batch)
+            optimizer.zero_grad()
+            loss.backward()  # a replica makes the gradient the mean over the processes
+            norm = nn.utils.clip_grad_norm_(model.parameters(), clip)
 
-        losses.append(_mean_over_processes(loss, world))
-        if not (math.isfinite(losses[-1]) and norm.isfinite()):
-            model.to(home)
-            raise Diverged(
-                f"step {step} of {steps}: the loss is {losses[-1]:.3g} and the norm of its "
-                f"gradient {norm:.3g}, at learning rate {rate:.3g}; both should be finite. Lower "
-                "lr or lengthen warmup, and look for a division by zero or a row with no key.",
-                losses,
-            )
-        optimizer.step()
+            losses.append(_mean_over_processes(loss, world))
+            if not (math.isfinite(losses[-1]) and norm.isfinite()):
+                raise Diverged(
+                    f"step {step} of {steps}: the loss is {losses[-1]:.3g} and the norm of its "
+                    f"gradient {norm:.3g}, at learning rate {rate:.3g}; both should be finite. "
+                    "Lower lr or lengthen warmup, and look for a division by zero or a row with "
+                    "no key.",
+                    losses,
+                )
+            optimizer.step()
 
-        if rank == 0:
-            bar.set_postfix_str(f"loss {losses[-1]:.3f}", refresh=False)
-            if (step + 1) % max(1, steps // 10) == 0 or step + 1 == steps:
-                _save(checkpoint, settings, model, optimizer, losses)
-    model.to(home)
+            if rank == 0:
+                bar.set_postfix_str(f"loss {losses[-1]:.3f}", refresh=False)
+                if (step + 1) % max(1, steps // 10) == 0 or step + 1 == steps:
+                    _save(checkpoint, settings, model, optimizer, losses)
     return losses
 
 
@@ -138,16 +142,29 @@ def processes() -> tuple[int, int]:
     return int(os.environ.get("RANK", 0)), world
 
 
-def _place(model):
-    """Move a model from the CPU to this process's GPU, if there is one; return where it is."""
-    device = next(model.parameters()).device
-    if device.type == "cpu":
+@contextlib.contextmanager
+def _at_work(model):
+    """The model on this process's GPU, if there is one, and home again whatever happens."""
+    home = next(model.parameters()).device
+    device = home
+    if home.type == "cpu":
         device = best_device()
         if device.type == "cuda":
             device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
             torch.cuda.set_device(device)
     model.to(device)
-    return device
+    try:
+        yield device
+    finally:
+        model.to(home)
+
+
+def _replica(model):
+    """The model as several processes share it. Some weights may take no part in a loss (a head that
+    is not asked, a layer that is dropped); PyTorch warns of the search for them if there are none.
+    """
+    warnings.filterwarnings("ignore", "find_unused_parameters=True")
+    return DistributedDataParallel(model, find_unused_parameters=True)
 
 
 def _adamw(model, weight_decay):

@@ -107,7 +107,7 @@ def predict_with_two_heads(Z_cls, Z_dist):
     Z_cls, Z_dist (N, K) logits of the class token's head and of the distillation token's head
     ->  dict of three entries
 
-    by_probabilities (N, K)  the mean of both heads' probabilities: DeiT's paper, section 3
+    by_probabilities (N, K)  the mean of both heads' probabilities: DeiT's paper, section 4
     by_logits        (N, K)  the probabilities of the mean of both heads' logits: DeiT's code
     differ                   float, the share of pictures for which the rules choose differently
     """

@@ -89,7 +89,6 @@ def transfer(name, count, seed, pretrained, steps=STEPS // 8):
 
 def measure(row):
     """One row of the record, in a process of its own."""
-    torch.set_num_threads(1)
     what, name, count, seed = row["what"], row["model"], row["count"], row["seed"]
     if what == "size":
         return row | {"accuracy": learn(name, count, seed)}

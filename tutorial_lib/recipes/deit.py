@@ -8,8 +8,6 @@ student, then measure everything again, an hour on two cores:
     python -m tutorial_lib.recipes.deit [--out FILE] [--processes N]
 """
 
-import datetime
-import platform
 import sys
 from functools import partial
 from itertools import product
@@ -17,8 +15,6 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
 
 from tutorial_lib.data import augmentation
 from tutorial_lib.data.augmentation import one_hot
@@ -28,6 +24,7 @@ from tutorial_lib.layers.distillation import divergence_from_teacher
 from tutorial_lib.models.backbones.cnn import SmallCNN
 from tutorial_lib.models.backbones.deit import DeiT, token_similarity
 from tutorial_lib.models.backbones.vit import ViT
+from tutorial_lib.recipes import shipped
 from tutorial_lib.recipes.data_size import MEAN, STD
 from tutorial_lib.recipes.recording import record
 from tutorial_lib.training import train
@@ -198,11 +195,7 @@ def measure(row):
 
 def load(name, folder=CHECKPOINTS):
     """A trained model of CHECKPOINT_FILES, and what is recorded of its training."""
-    path = folder / CHECKPOINT_FILES[name]
-    model = MAKERS[name][0]()
-    model.load_state_dict(load_file(path))
-    with safe_open(path, framework="pt") as file:
-        return model.eval(), file.metadata()
+    return shipped.load(folder / CHECKPOINT_FILES[name], MAKERS[name][0]())
 
 
 def save(model, name, folder, **record):
@@ -214,15 +207,9 @@ def save(model, name, folder, **record):
         "batch": BATCH,
         "count": PICTURES,
         "accuracy": f"{(answer.argmax(-1) == labels).float().mean().item():.4f}",
-        "date": datetime.date.today().isoformat(),
-        "device": best_device().type,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
     }
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / CHECKPOINT_FILES[name]
-    tensors = {key: x.cpu().contiguous() for key, x in model.state_dict().items()}
-    save_file(tensors, path, {key: str(value) for key, value in record.items()})
+    shipped.save(path, model, **record)
     print(f"{path}: {record['accuracy']} of unseen pictures told right")
 
 

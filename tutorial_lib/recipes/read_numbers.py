@@ -8,14 +8,10 @@ its digits are. Train again, alone or on two processes:
 """
 
 import argparse
-import datetime
-import platform
 from pathlib import Path
 
-import safetensors
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save_file
 from torch import nn
 
 from tutorial_lib.data.digits import (
@@ -29,10 +25,10 @@ from tutorial_lib.data.digits import (
     digits,
     numbers,
 )
-from tutorial_lib.device import best_device
 from tutorial_lib.generation import greedy
 from tutorial_lib.layers.positions import sinusoidal
 from tutorial_lib.models.formulation.transformer import Transformer
+from tutorial_lib.recipes import shipped
 from tutorial_lib.training import processes, train
 
 SHIPPED = Path(__file__).parent / "checkpoints" / "read_numbers.safetensors"
@@ -128,10 +124,7 @@ def looks(model, canvas, targets):
 
 def load(path: Path = SHIPPED) -> tuple[NumberReader, dict[str, str]]:
     """A trained model, and what is recorded of its training."""
-    model = NumberReader()
-    model.load_state_dict(load_file(path))
-    with safetensors.safe_open(path, framework="pt") as file:
-        return model.eval(), file.metadata()
+    return shipped.load(path, NumberReader())
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -151,20 +144,8 @@ def main(arguments: list[str] | None = None) -> None:
     rank, world = processes()
     if rank == 0:
         result = {name: f"{value:.3f}" for name, value in score(model).items()}
-        record = {
-            "recipe": "tutorial_lib.recipes.read_numbers",
-            **settings,
-            "batch": options.batch,
-            "processes": world,
-            **result,
-            "date": datetime.date.today().isoformat(),
-            "device": best_device().type,  # where `train` took the model; it is home again
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-        }
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        tensors = {name: x.cpu().contiguous() for name, x in model.state_dict().items()}
-        save_file(tensors, options.out, {name: str(value) for name, value in record.items()})
+        record = {"recipe": "tutorial_lib.recipes.read_numbers", "batch": options.batch}
+        shipped.save(options.out, model, **record, **settings, processes=world, **result)
         print(f"{options.out}: {result['exact_match']} of unseen numbers without a mistake")
 
 

@@ -25,7 +25,7 @@ def record(name, rows, measure, arguments=None, **settings):
     parser.add_argument("--out", type=Path, help="the JSON file to write")
     parser.add_argument("--processes", type=int, default=min(8, os.cpu_count()))
     options = parser.parse_args(arguments)
-    machine, done = benchmarking.machine(best_device()), []
+    machine, done = benchmarking.machine(best_device()) | {"threads": 1}, []
     path = options.out or benchmarking.result_file(name, machine)
     with get_context("spawn").Pool(options.processes, torch.set_num_threads, (1,)) as pool:
         for row in tqdm(pool.imap_unordered(measure, rows), total=len(rows), desc="training"):

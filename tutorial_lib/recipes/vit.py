@@ -7,16 +7,12 @@ Taught in chapter 05, after Dosovitskiy et al., An Image is Worth 16x16 Words (I
 """
 
 import argparse
-import datetime
-import platform
 from pathlib import Path
 
-import safetensors
 import torch
-from safetensors.torch import load_file, save_file
 
-from tutorial_lib.device import best_device
 from tutorial_lib.models.backbones.vit import ViT
+from tutorial_lib.recipes import shipped
 from tutorial_lib.recipes.data_size import BATCH, MODELS, accuracy, draw, loss_of, pictures
 from tutorial_lib.training import train
 
@@ -46,10 +42,7 @@ def learn(count: int, steps: int, seed: int) -> ViT:
 
 def load(path: Path = SHIPPED) -> tuple[ViT, dict[str, str]]:
     """A trained model, and what is recorded of its training."""
-    model = make(classes=10)
-    model.load_state_dict(load_file(path))
-    with safetensors.safe_open(path, framework="pt") as file:
-        return model.eval(), file.metadata()
+    return shipped.load(path, make(classes=10))
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -64,20 +57,9 @@ def main(arguments: list[str] | None = None) -> None:
     model = learn(options.count, options.steps, options.seed)
 
     measured = accuracy(model, *pictures("test"))
-    record = {
-        "recipe": "tutorial_lib.recipes.vit",
-        **schedule(options.steps, options.seed),
-        "batch": BATCH,
-        "count": options.count,
-        "accuracy": f"{measured:.4f}",
-        "date": datetime.date.today().isoformat(),
-        "device": best_device().type,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-    }
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    tensors = {name: x.cpu().contiguous() for name, x in model.state_dict().items()}
-    save_file(tensors, options.out, {name: str(value) for name, value in record.items()})
+    record = {"recipe": "tutorial_lib.recipes.vit", "batch": BATCH, "count": options.count}
+    record |= schedule(options.steps, options.seed)
+    shipped.save(options.out, model, **record, accuracy=f"{measured:.4f}")
     print(f"{options.out}: {measured:.1%} of unseen pictures told right")
 
 

@@ -1,7 +1,7 @@
 """DeiT: a Vision Transformer with a second token, which answers to a teacher. Taught in chapter 06.
 
 Touvron et al., Training data-efficient image transformers and distillation through attention (ICML
-2021, 2012.12877), section 3.
+2021, 2012.12877), section 4.
 """
 
 import torch
