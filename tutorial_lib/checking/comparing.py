@@ -125,7 +125,7 @@ def _compare_leaf(expected, actual) -> Difference | None:
         return Difference("", "type", f"expected {describe(expected)}, got {actual}")
     if a.shape != b.shape:
         return Difference("", "shape", f"the shape should be {a.shape}, yours is {b.shape}")
-    if type(expected) is int and b.dtype.kind == "f" and not _compare_numbers(a, b, 1e-7):
+    if type(expected) is int and b.dtype.kind in "fc" and not _compare_numbers(a, b, 1e-7):
         return Difference("", "dtype", f"a whole number is expected, yours is the float {actual}")
     if hasattr(expected, "dtype") and dtype_name(expected) != dtype_name(actual):
         wanted, given = dtype_name(expected), dtype_name(actual)
