@@ -5,12 +5,16 @@ import math
 import pytest
 import torch
 
+from tutorial_lib import benchmarking
 from tutorial_lib.from_scratch.soft_split import token_count
 from tutorial_lib.recipes import announced_channel, crossing_bars, t2t_variants
+from tutorial_lib.recipes.crossing_bars import ACROSS, CENTRED, FEW, INSIDE, RAW, SCALED
+
+PLACES = (INSIDE, FEW, ACROSS)
 
 
-def draw(crossing, noise=0.0, count=200):
-    return crossing_bars.bars(count, crossing, torch.Generator().manual_seed(0), noise)
+def draw(places, noise=0.0, count=200):
+    return crossing_bars.bars(count, places, torch.Generator().manual_seed(0), noise)
 
 
 def middle(images):
@@ -20,32 +24,59 @@ def middle(images):
     return torch.stack([light.sum(2) @ pixels, light.sum(1) @ pixels], dim=1)
 
 
-@pytest.mark.parametrize("crossing", [True, False])
-def test_bars_stand_where_they_should(crossing):
-    images, _ = draw(crossing)
+@pytest.mark.parametrize("places", PLACES)
+def test_bars_stand_where_they_should(places):
+    images, _ = draw(places)
     assert images.shape == (200, 1, 28, 28) and 0 <= images.min() and images.max() <= 1
     assert images.flatten(1).sum(1).min() > 2  # none has left the picture
     place = (middle(images) + 0.5) % 7  # a border is at 0 and at 7, the middle of a patch at 3.5
-    if crossing:  # one way on the line, the other anywhere
-        from_border = torch.minimum(place, 7 - place)
-        assert (from_border.min(dim=1).values < 0.8).all() and from_border.max() > 3
-    else:
-        assert ((place - 3.5).abs() < 0.8).all()
+    from_border = torch.minimum(place, 7 - place)  # 3.5 in the middle
+    on, along = from_border.min(dim=1).values, from_border.max(dim=1).values
+    assert (on > 2.7).all() if places == INSIDE else (on < 0.8).all()
+    assert (along > 2.7).all() == (places != ACROSS)  # across, a bar stands anywhere along
+
+
+def test_few_places_on_the_borders_are_as_many_as_inside():
+    def count(places):
+        middles = crossing_bars.centres(2000, places, torch.Generator().manual_seed(0))
+        return len({tuple(middle) for middle in (middles / 3.5).round().tolist()})
+
+    assert count(FEW) == count(INSIDE) == 16 and count(ACROSS) > 24
 
 
 def test_bars_inside_patches_leave_none_of_them():
-    patches = draw(False)[0].unfold(2, 7, 7).unfold(3, 7, 7).sum(dim=(-2, -1)).flatten(1)
+    patches = draw(INSIDE)[0].unfold(2, 7, 7).unfold(3, 7, 7).sum(dim=(-2, -1)).flatten(1)
     assert (patches.max(dim=1).values > 0.97 * patches.sum(dim=1)).all()
-    crossing = draw(True)[0].unfold(2, 7, 7).unfold(3, 7, 7).sum(dim=(-2, -1)).flatten(1)
-    assert (crossing.max(dim=1).values < 0.8 * crossing.sum(dim=1)).float().mean() > 0.8
+    for places in (FEW, ACROSS):
+        crossing = draw(places)[0].unfold(2, 7, 7).unfold(3, 7, 7).sum(dim=(-2, -1)).flatten(1)
+        assert (crossing.max(dim=1).values < 0.8 * crossing.sum(dim=1)).float().mean() > 0.7
 
 
 @pytest.mark.parametrize("noise", crossing_bars.STEPS)
-@pytest.mark.parametrize("crossing", [True, False])
-def test_normalised_bars(crossing, noise):
-    images = crossing_bars.normalise(draw(crossing, noise, 5000)[0], noise)
+@pytest.mark.parametrize("places", PLACES)
+def test_normalised_bars(places, noise):
+    images = crossing_bars.normalise(draw(places, noise, 5000)[0], noise)
     assert images.mean().item() == pytest.approx(0, abs=0.02)
     assert images.std().item() == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize("pixels", [SCALED, CENTRED, RAW])
+def test_half_of_the_normalisation(pixels):
+    images, _ = draw(ACROSS, count=5000)
+    read = crossing_bars.normalise(images, 0.0, pixels)
+    assert (read.mean().abs().item() < 1e-3) == (pixels == CENTRED)
+    spread = 1 if pixels == SCALED else images.std().item()
+    assert read.std().item() == pytest.approx(spread, rel=0.02)
+    assert torch.equal(read, images) == (pixels == RAW)
+
+
+@pytest.mark.parametrize(
+    "name, recipe", [("crossing-bars", crossing_bars), ("announced-channel", announced_channel)]
+)
+def test_the_record_holds_what_the_recipe_plans(name, recipe):
+    rows, planned = benchmarking.recorded(name)[0]["rows"], recipe.plan()
+    settings = [{key: row[key] for key in planned[0]} for row in rows]
+    assert len(settings) == len(planned) and all(row in settings for row in planned)
 
 
 def size(model):
@@ -62,7 +93,7 @@ def test_models_for_bars_make_16_tokens_and_are_of_about_the_same_size():
 
 
 def test_a_bar_points_in_its_direction():
-    images, direction = draw(False)
+    images, direction = draw(INSIDE)
     pixels = torch.arange(float(crossing_bars.SIDE))
     for image, centre, which in zip(images[:, 0], middle(images), direction):
         dy, dx = pixels[:, None] - centre[0], pixels - centre[1]
@@ -72,7 +103,7 @@ def test_a_bar_points_in_its_direction():
 
 
 def test_noise_is_added_to_the_same_bars():
-    clean, noisy = draw(True)[0], draw(True, noise=0.1)[0]
+    clean, noisy = draw(ACROSS)[0], draw(ACROSS, noise=0.1)[0]
     assert (noisy - clean).std() == pytest.approx(0.1, rel=0.02)
 
 

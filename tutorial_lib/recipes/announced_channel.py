@@ -20,7 +20,8 @@ from tutorial_lib.recipes.recording import record
 from tutorial_lib.training import train
 
 SIDE, BAND, GAP, DIRECTIONS, WIDTH = 14, 2, 5, 4, 16  # pixels; channels inside the network
-STEPS, BATCH, LR, CHANNELS, SEEDS = 800, 32, 1e-2, (2, 4), range(3)
+STEPS, BATCH, CHANNELS, SEEDS = 800, 32, (2, 4), range(3)
+RATES = (3e-3, 1e-2, 2e-2, 4e-2)  # of learning: what suits one model does not suit another
 MODELS = ("plain", "a hidden layer in the head", "squeeze-excitation")
 
 
@@ -71,7 +72,7 @@ def measure(row):
     def loss_of(model, images, direction):
         return F.cross_entropy(model(images), direction)
 
-    train(model, draw, loss_of, steps=STEPS, lr=LR, seed=row["seed"])
+    train(model, draw, loss_of, steps=STEPS, lr=row["lr"], seed=row["seed"])
     images, direction = striped(2000, channels, torch.Generator().manual_seed(10_000))
     with torch.no_grad():
         accuracy = (model.cpu()(images).argmax(-1) == direction).float().mean().item()
@@ -81,8 +82,8 @@ def measure(row):
 
 def plan():
     return [
-        {"model": name, "channels": channels, "seed": seed}
-        for seed, channels, name in product(SEEDS, CHANNELS, MODELS)
+        {"model": name, "channels": channels, "lr": lr, "seed": seed}
+        for seed, channels, name, lr in product(SEEDS, CHANNELS, MODELS, RATES)
     ]
 
 

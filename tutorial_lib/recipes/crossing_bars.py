@@ -25,6 +25,8 @@ SIDE, PATCH, LENGTH = 28, 7, 5  # pixels
 MEAN, STD = 0.0079, 0.0706  # of the bars' pixels, without noise
 BATCH, LR, SEEDS = 48, 2e-3, range(3)
 STEPS = {0.0: 120, 0.1: 360}  # noise -> steps of training
+ACROSS, FEW, INSIDE = "across", "across, few places", "inside"  # where bars stand, see `centres`
+NORMALISED, SCALED, CENTRED, RAW = "normalised", "scaled", "centred", "raw"
 
 HARD = ((7, 7, 0),)  # window, stride, padding of each split: all make 16 tokens
 SOFT = ((7, 4, 2), (3, 2, 1), (3, 1, 1))
@@ -51,22 +53,27 @@ MODELS = {  # name -> how tokens are made, and how many layers follow: about equ
 }
 
 
-def centres(count, crossing, generator):
+def centres(count, places, generator):
     """Middles of bars, as (row, column), with half a pixel of jitter  ->  (count, 2).
 
-    crossing  True: on a border between two patches, anywhere along it. False: in the middle of a
-              patch, which a bar of 5 pixels does not leave.
+    places  INSIDE: in the middle of one of the 16 patches, which a bar of 5 pixels does not leave.
+            ACROSS: on a border between two patches, anywhere along it. FEW: on a border at only 16
+            places, on two of the three borders each way and along them in the middle of a patch.
     """
     jitter = torch.rand(count, 2, generator=generator) - 0.5
-    if not crossing:
+    if places == INSIDE:
         return torch.randint(4, (count, 2), generator=generator) * PATCH + PATCH // 2 + jitter
-    border = torch.randint(1, 4, (count, 2), generator=generator) * PATCH - 0.5 + jitter
-    along = 3 + 21 * torch.rand(count, 2, generator=generator)
+    last = 2 if places == FEW else 3
+    border = torch.randint(1, last + 1, (count, 2), generator=generator) * PATCH - 0.5 + jitter
+    if places == FEW:
+        along = torch.randint(4, (count, 2), generator=generator) * PATCH + PATCH // 2 + jitter
+    else:
+        along = 3 + 21 * torch.rand(count, 2, generator=generator)
     is_row = torch.randint(2, (count, 1), generator=generator) == torch.arange(2)
     return torch.where(is_row, border, along)
 
 
-def bars(count, crossing, generator, noise=0.0):
+def bars(count, places, generator, noise=0.0):
     """Bars in one of four directions, 0, 45, 90 or 135 degrees, on black.
 
     ->  images float32 (count, 1, 28, 28), white is 1; which direction, int64 (count,)
@@ -74,32 +81,35 @@ def bars(count, crossing, generator, noise=0.0):
     direction = torch.randint(4, (count,), generator=generator)
     cos, sin = (f(direction * math.pi / 4)[:, None, None] for f in (torch.cos, torch.sin))
     pixels = torch.arange(float(SIDE))
-    row, column = centres(count, crossing, generator).unbind(1)
+    row, column = centres(count, places, generator).unbind(1)
     dy, dx = pixels[:, None] - row[:, None, None], pixels - column[:, None, None]
     along, across = dx * cos + dy * sin, dy * cos - dx * sin  # (count, 28, 28)
     images = torch.exp(-((across / 0.7) ** 2)) * torch.sigmoid(4 * (LENGTH / 2 - along.abs()))
     return (images + noise * torch.randn(images.shape, generator=generator))[:, None], direction
 
 
-def normalise(images, noise):
-    """Pictures of bars with this noise to mean 0 and standard deviation 1."""
-    return (images - MEAN) / math.hypot(STD, noise)
+def normalise(images, noise, pixels=NORMALISED):
+    """Pictures of bars with this noise to mean 0 (NORMALISED and CENTRED) and to standard deviation
+    1 (NORMALISED and SCALED). RAW: as they are."""
+    mean = MEAN if pixels in (NORMALISED, CENTRED) else 0
+    std = math.hypot(STD, noise) if pixels in (NORMALISED, SCALED) else 1
+    return (images - mean) / std
 
 
-def learn(name, crossing, noise, seed, raw=False, steps=None, label="training"):
+def learn(name, places, noise, seed, pixels=NORMALISED, steps=None, label="training"):
     """A trained model, and its accuracy on 1,000 fresh bars. Training bars are fresh too.
 
-    name, crossing, noise  a model of MODELS, see `centres`, see `bars`
-    raw                    True: the pixels are not normalised
-    steps                  of training, those of STEPS if not given
+    name, places, noise  a model of MODELS, see `centres`, see `bars`
+    pixels               what the model reads, see `normalise`
+    steps                of training, those of STEPS if not given
     """
     torch.manual_seed(seed)
     embed, depth = MODELS[name]
     model = T2TViT(embed(), [EncoderLayer(48, 4, 96) for _ in range(depth)], 48, 4)
 
     def fresh(count, generator):
-        images, direction = bars(count, crossing, generator, noise)
-        return images if raw else normalise(images, noise), direction
+        images, direction = bars(count, places, generator, noise)
+        return normalise(images, noise, pixels), direction
 
     def loss_of(model, images, direction):
         return F.cross_entropy(model(images), direction)
@@ -114,21 +124,28 @@ def learn(name, crossing, noise, seed, raw=False, steps=None, label="training"):
 
 def measure(row):
     """One row of the record, in a process of its own."""
-    torch.set_num_threads(1)
-    settings = {key: row[key] for key in ("crossing", "noise", "seed", "raw")}
+    settings = {key: row[key] for key in ("places", "noise", "seed", "pixels", "steps")}
     model, accuracy = learn(row["model"], **settings)
     parameters = sum(p.numel() for p in model.parameters())
     return row | {"parameters": parameters, "accuracy": accuracy}
 
 
 def plan():
-    """All models across borders; the hard split also inside patches; two models with raw pixels."""
-    settings = [(name, True, noise, False) for noise, name in product(STEPS, MODELS)]
-    settings += [("hard split", False, noise, False) for noise in STEPS]
-    settings += [(name, True, 0.0, True) for name in ("hard split", "T2T")]
-    names = ("model", "crossing", "noise", "raw")
+    """All models across borders, and the hard split inside patches; places in few steps with noise;
+    what the models read: two read raw pixels, T2T also those half-way to normalised."""
+    settings = [
+        (name, ACROSS, noise, NORMALISED, STEPS[noise]) for noise, name in product(STEPS, MODELS)
+    ]
+    settings += [("hard split", INSIDE, noise, NORMALISED, STEPS[noise]) for noise in STEPS]
+    settings += [
+        ("hard split", places, 0.1, NORMALISED, steps)
+        for steps, places in product((30, 120), (ACROSS, FEW, INSIDE))
+    ]
+    settings += [(name, ACROSS, 0.0, RAW, 120) for name in ("hard split", "T2T")]
+    settings += [("T2T", ACROSS, 0.0, pixels, 120) for pixels in (SCALED, CENTRED)]
+    names = ("model", "places", "noise", "pixels", "steps")
     return [dict(zip(names, setting), seed=seed) for seed, setting in product(SEEDS, settings)]
 
 
 if __name__ == "__main__":
-    record("crossing-bars", plan(), measure, steps={str(k): v for k, v in STEPS.items()})
+    record("crossing-bars", plan(), measure)
