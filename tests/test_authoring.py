@@ -125,13 +125,19 @@ def test_a_second_build_changes_nothing_and_runs_nothing(built, capsys):
     assert (solution(built).read_bytes(), solution(built).stat().st_mtime_ns) == before
 
 
-def test_a_change_in_the_text_or_in_a_module_it_imports_builds_again(tmp_path, monkeypatch):
+@pytest.fixture
+def ran(tmp_path, monkeypatch):
+    """A copy of the library to change, and a list that grows by one for each notebook executed."""
     # The caches of bytecode change under a copy while other tests run.
     pycache = shutil.ignore_patterns("__pycache__")
     shutil.copytree(building.LIBRARY, tmp_path / "tutorial_lib", ignore=pycache)
     monkeypatch.setattr(building, "LIBRARY", tmp_path / "tutorial_lib")
-    ran = []
-    monkeypatch.setattr(building, "execute", lambda *args, **kwargs: ran.append(1))
+    runs = []
+    monkeypatch.setattr(building, "execute", lambda *args, **kwargs: runs.append(1))
+    return runs
+
+
+def test_a_change_in_the_text_or_in_a_module_it_imports_builds_again(tmp_path, ran):
     put(tmp_path, CHAPTER)
     assert building.build(tmp_path) and ran.pop()
     assert building.build(tmp_path) and not ran
@@ -146,12 +152,7 @@ def test_a_change_in_the_text_or_in_a_module_it_imports_builds_again(tmp_path, m
     assert building.build(tmp_path) and len(ran) == 4
 
 
-def test_a_record_or_checkpoint_that_a_chapter_names_builds_it_again(tmp_path, monkeypatch):
-    pycache = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(building.LIBRARY, tmp_path / "tutorial_lib", ignore=pycache)
-    monkeypatch.setattr(building, "LIBRARY", tmp_path / "tutorial_lib")
-    ran = []
-    monkeypatch.setattr(building, "execute", lambda *args, **kwargs: ran.append(1))
+def test_a_record_or_checkpoint_that_a_chapter_names_builds_it_again(tmp_path, ran):
     cell = """```{code-cell} python3
 from tutorial_lib.recipes import vit
 

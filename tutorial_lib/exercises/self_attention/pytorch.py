@@ -92,12 +92,12 @@ def cuts_the_graph(q, k, v, mask):
     return z, p
 
 
-def _steps(q, k, v, mask, *, divide_by=1.0, fill=float("-inf")):
-    """The four steps with another scale or another number in forbidden places."""
+def _steps(q, k, v, mask, *, divide_by=1.0, fill=float("-inf"), dim=-1):
+    """The four steps with another scale, number in forbidden places or axis of the softmax."""
     s = q @ k.mT / divide_by
     if mask is not None:
         s = s.masked_fill(~mask, fill)
-    p = s.softmax(dim=-1)
+    p = s.softmax(dim=dim)
     return p @ v, p
 
 
@@ -145,11 +145,7 @@ def masks_the_weights(q, k, v, mask):
     the keys of one query?"""
 )
 def softmax_over_queries(q, k, v, mask):
-    s = q @ k.mT / q.shape[-1] ** 0.5
-    if mask is not None:
-        s = s.masked_fill(~mask, float("-inf"))
-    p = s.softmax(dim=-2)
-    return p @ v, p
+    return _steps(q, k, v, mask, divide_by=q.shape[-1] ** 0.5, dim=-2)
 
 
 @dot_product_attention.mistake(
