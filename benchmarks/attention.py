@@ -20,8 +20,8 @@ import torch
 import torch.nn.functional as F
 from tqdm import tqdm
 
-from tutorial_lib import benchmarking
-from tutorial_lib.device import best_device
+from tutorial_lib.measuring import benchmarking, records
+from tutorial_lib.training.device import best_device
 
 D = 64
 # Errors allowed relative to the largest number of the exact result: some epsilons of the dtype.
@@ -133,9 +133,9 @@ def main():
         rows.append(row | measure(found[name], mode, heads, n, dtype, device, repeats))
 
     machine = benchmarking.machine(device)
-    path = args.out or benchmarking.result_file("attention", machine)
+    path = args.out or records.result_file("attention", machine)
     shape = {"batch": 1, "heads": heads, "d": D}
-    benchmarking.save(path, rows, machine, shape=shape, limits=limits, quick=args.quick)
+    records.save(path, rows, machine, shape=shape, limits=limits, quick=args.quick)
     print(f"wrote {path}")
 
 

@@ -23,15 +23,15 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from tutorial_lib import benchmarking
 from tutorial_lib.layers.transformer import EncoderLayer
+from tutorial_lib.measuring import benchmarking, records
 from tutorial_lib.models.backbones.cnn import SmallCNN
 from tutorial_lib.models.backbones.t2t import T2TModule, T2TViT, TokenTransformer
 from tutorial_lib.models.backbones.vit import ViT
-from tutorial_lib.recipes.data_size import accuracy, draw, loss_of, pictures
-from tutorial_lib.training import train
+from tutorial_lib.recipes.vit.data_size import accuracy, draw, loss_of, pictures
+from tutorial_lib.training.loop import train
 
-RESULTS = benchmarking.RESULTS / "backbones.json"
+RESULTS = records.RESULTS / "backbones.json"
 SEEDS, STEPS, SIZE, BATCH = range(3), 1000, (1, 28, 28), 256  # three passes over the pictures
 
 
@@ -103,8 +103,8 @@ def main(arguments=None):
     torch.set_num_threads(1)
     for name in options.names:
         row = measure(name)
-        rows = benchmarking.load(options.out)["rows"] if options.out.exists() else []
-        benchmarking.save(options.out, with_row(rows, row), benchmarking.machine("cpu"))
+        rows = records.load(options.out)["rows"] if options.out.exists() else []
+        records.save(options.out, with_row(rows, row), benchmarking.machine("cpu"))
         print(f"{name}: {max(row['accuracy']):.1%} at best, {row['flops']:,} operations")
 
 

@@ -12,10 +12,16 @@ from pathlib import Path
 
 import torch
 
-from tutorial_lib import benchmarking
-from tutorial_lib.device import best_device
-from tutorial_lib.recipes.read_numbers import MeanReader, NumberReader, draw, loss_of, score
-from tutorial_lib.training import train
+from tutorial_lib.measuring import benchmarking, records
+from tutorial_lib.recipes.transformer.read_numbers import (
+    MeanReader,
+    NumberReader,
+    draw,
+    loss_of,
+    score,
+)
+from tutorial_lib.training.device import best_device
+from tutorial_lib.training.loop import train
 
 STEPS, SEEDS = 3000, range(3)
 
@@ -25,13 +31,13 @@ def main():
     parser.add_argument("--out", type=Path, help="the JSON file to write")
     out = parser.parse_args().out
     machine, rows = benchmarking.machine(best_device()), []
-    path = out or benchmarking.result_file("read-numbers", machine)
+    path = out or records.result_file("read-numbers", machine)
     for make, seed in product((NumberReader, MeanReader), SEEDS):
         torch.manual_seed(seed)
         model, label = make(), f"{make.__name__}, seed {seed}"
         train(model, draw(64), loss_of, steps=STEPS, lr=5e-3, warmup=30, seed=seed, label=label)
         rows.append({"model": make.__name__, "seed": seed, **score(model)})
-        benchmarking.save(path, rows, machine, steps=STEPS)
+        records.save(path, rows, machine, steps=STEPS)
         print(rows[-1])
 
 

@@ -26,11 +26,11 @@ import torch.nn.functional as F
 from torch import nn
 from tqdm import tqdm
 
-from tutorial_lib import benchmarking
-from tutorial_lib.device import best_device
 from tutorial_lib.layers.multi_head_attention import MultiHeadAttention
 from tutorial_lib.layers.transformer import EncoderLayer
+from tutorial_lib.measuring import benchmarking, records
 from tutorial_lib.models.formulation.transformer import Transformer, WordEmbedding
+from tutorial_lib.training.device import best_device
 
 SIZES = {
     "cpu": {"batch": 8, "tokens": 64, "width": 128, "depth": 2, "write": (8, 16, 32, 64)},
@@ -160,8 +160,8 @@ def main():
         for row in tqdm(measure(device, size, repeats), desc=measure.__name__):
             rows.append(row)
     machine = benchmarking.machine(device)
-    path = args.out or benchmarking.result_file("transformer", machine)
-    benchmarking.save(path, rows, machine, size=size, quick=args.quick)
+    path = args.out or records.result_file("transformer", machine)
+    records.save(path, rows, machine, size=size, quick=args.quick)
     print(f"wrote {path}")
 
 

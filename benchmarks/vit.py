@@ -22,9 +22,9 @@ import torch.nn.functional as F
 from tqdm import trange
 from transformers import ViTConfig, ViTForImageClassification
 
-from tutorial_lib import benchmarking
-from tutorial_lib.device import best_device
+from tutorial_lib.measuring import benchmarking, records
 from tutorial_lib.models.backbones.vit import ViT, from_huggingface
+from tutorial_lib.training.device import best_device
 
 SIZES = {  # ViT's arguments without the heads, which have 64 features each
     "cpu": dict(image_size=96, patch=16, channels=3, classes=10, dim=192, depth=6, hidden=768),
@@ -130,9 +130,9 @@ def main():
     for dtype in ["float32", "bfloat16"] if args.device == "cuda" else ["float32"]:
         rows += measure(device, dtype, repeats=5 if args.quick else 60)
     machine = benchmarking.machine(device)
-    path = args.out or benchmarking.result_file("vit", machine)
+    path = args.out or records.result_file("vit", machine)
     shape = SIZES[args.device] | {"batch": BATCH[args.device]}
-    benchmarking.save(path, rows, machine, size=shape, quick=args.quick)
+    records.save(path, rows, machine, size=shape, quick=args.quick)
     print(f"wrote {path}")
 
 

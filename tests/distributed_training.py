@@ -6,7 +6,7 @@ import sys
 import torch
 from torch import nn
 
-from tutorial_lib.training import train
+from tutorial_lib.training.loop import train
 
 
 def make_model():

@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from tutorial_lib import workspace
+from tutorial_lib.course import workspace
 
 ROOT = Path(__file__).parent.parent
 
@@ -102,13 +102,13 @@ def run_sync(options):
 
 
 def run_progress(options):
-    from tutorial_lib.progress import ProgressTable
+    from tutorial_lib.course.progress import ProgressTable
 
     print(ProgressTable(ROOT / "work"))
 
 
 def run_doctor(options):
-    from tutorial_lib import doctor
+    from tutorial_lib.course import doctor
 
     return doctor.main(ROOT)
 
@@ -133,7 +133,7 @@ def run_new_chapter(options):
 
 
 def run_survey(options):
-    from tutorial_lib import survey, survey_map
+    from tutorial_lib.course import survey, survey_map
 
     survey.write(survey.load(), ROOT)
     survey_map.draw(survey.load()).savefig(ROOT / "docs" / "map.png")

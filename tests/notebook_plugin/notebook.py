@@ -9,7 +9,7 @@ from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
 from notebook_plugin import images
 from notebook_plugin.kernel import Kernel
 from notebook_plugin.where import ESCAPES, first_difference, line_in_cell, place
-from tutorial_lib.claims import MEASURED
+from tutorial_lib.notebook.claims import MEASURED
 
 # What differs from machine to machine or from run to run, and what is compared in its place.
 SANITIZE = {

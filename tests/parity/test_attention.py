@@ -5,9 +5,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from tutorial_lib.benchmarking import peak_bytes
 from tutorial_lib.from_scratch.attention import attention, attention_backward, causal_mask
 from tutorial_lib.layers.attention import Attention, dot_product_attention
+from tutorial_lib.measuring.benchmarking import peak_bytes
 
 SHAPES = [(1, 1, 1, 1), (3, 5, 2, 4), (7, 7, 8, 8), (1, 9, 3, 1), (6, 1, 4, 2)]  # N, M, d, d_v
 

@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tutorial_lib.generation import greedy
 from tutorial_lib.layers.positions import sinusoidal
 from tutorial_lib.models.formulation.transformer import Transformer, WordEmbedding
+from tutorial_lib.training.generation import greedy
 
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
 DIM, HEADS, HIDDEN, DEPTH, WORDS = 12, 3, 20, 2, 9

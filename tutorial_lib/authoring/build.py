@@ -10,6 +10,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 
 from tutorial_lib.authoring.execute import execute, normalise, write
 from tutorial_lib.authoring.expand import expand, slug_of
+from tutorial_lib.measuring import records
 
 LIBRARY = Path(__file__).parents[1]
 
@@ -73,7 +74,7 @@ def _fingerprint(notebook, slug: str) -> str:
             reached.add(path)
             waiting += _imported(path.read_text())
     words = _words(code).union(*(_words(path.read_text()) for path in reached))
-    reached |= {path for path in _data() if _is_named(path, words)}
+    reached |= {path for path in _data() if not words.isdisjoint(records.names(path))}
     digest = hashlib.sha256(nbformat.writes(notebook).encode())
     for path in sorted(reached):
         digest.update(path.read_bytes())
@@ -83,11 +84,11 @@ def _fingerprint(notebook, slug: str) -> str:
 def _data() -> list[Path]:
     """What chapters show beside what they compute: the index, records, checkpoints, pictures."""
     root = LIBRARY.parent
-    records = (root / "benchmarks" / "results").glob("*.json")
-    made = (LIBRARY / "recipes" / "checkpoints").glob("*.safetensors")
+    results = (root / "benchmarks" / "results").glob("*.json")
+    made = (LIBRARY / "recipes").rglob("*.safetensors")
     files = (LIBRARY / "data" / "files").glob("*.npz")
     index = root / "survey.toml"
-    return [*records, *made, *files, *LIBRARY.glob("*.html"), *([index] if index.exists() else [])]
+    return [*results, *made, *files, *LIBRARY.rglob("*.html"), *([index] if index.exists() else [])]
 
 
 def _words(code: str) -> set[str]:
@@ -97,12 +98,6 @@ def _words(code: str) -> set[str]:
         for node in ast.walk(ast.parse(code))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
-
-
-def _is_named(path: Path, words: set[str]) -> bool:
-    """By its whole name, or a record by the name in front of its device: `recorded("vit")`."""
-    beginnings = {path.stem[:i] for i, letter in enumerate(path.stem) if letter == "-"}
-    return path.name in words or not words.isdisjoint(beginnings)
 
 
 def _imported(code: str) -> list[Path]:

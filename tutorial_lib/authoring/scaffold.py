@@ -3,7 +3,7 @@
 from importlib import resources
 from pathlib import Path
 
-from tutorial_lib import survey
+from tutorial_lib.course import survey
 
 
 def new_chapter(root: Path, number: str) -> list[Path]:

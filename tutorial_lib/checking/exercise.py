@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tutorial_lib import progress
+from tutorial_lib.checking import attempts
 from tutorial_lib.checking.comparing import describe
 from tutorial_lib.checking.diagnosis import chain, diagnose
 from tutorial_lib.checking.trials import Trial, agrees, try_all
@@ -96,7 +96,7 @@ class Exercise:
             print(f"○ {self.name}: not done yet. The course's own version takes its place below.")
             return self.reference
         passed = all(trial.right for trial in trials)
-        progress.record(f"{self.slug}.{self.name}", passed)
+        attempts.record(f"{self.slug}.{self.name}", passed)
         if not passed:
             raise NotYet(diagnose(self, trials) + "\n\n" + self._offer())
         print(f"✓ {self.name}: right on all {len(trials)} tries.")

@@ -9,7 +9,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from tutorial_lib.device import best_device
+from tutorial_lib.training.device import best_device
 
 
 def save(path: Path, model: nn.Module, **record) -> None:

@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from tutorial_lib import generation
 from tutorial_lib.checking import Exercise
+from tutorial_lib.training import generation
 
 
 def hypotheses(rng):

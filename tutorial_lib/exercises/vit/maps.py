@@ -4,8 +4,8 @@ import math
 
 import torch
 
-from tutorial_lib import rollout as torch_rollout
 from tutorial_lib.checking import Exercise
+from tutorial_lib.layers import rollout as torch_rollout
 
 
 def _weights(rng, *shape, sharpness=1.0):

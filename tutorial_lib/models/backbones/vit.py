@@ -76,7 +76,7 @@ class ViT(nn.Module):
     @torch.no_grad()
     def weights(self, images):
         """The attention weights of every layer, first to last: a list of (B, heads, 1 + n, 1 + n),
-        for `tutorial_lib.rollout`."""
+        for `tutorial_lib.layers.rollout`."""
         x, found = self.tokens(images), []
         for layer in self.encoder:
             found.append(layer.attention.weights(layer.around_attention.norm(x)))

@@ -1,0 +1,99 @@
+"""Every exercise of every chapter: its reference passes, its mistakes are caught by their names."""
+
+import importlib
+import inspect
+import pkgutil
+
+import pytest
+
+from tutorial_lib import exercises
+from tutorial_lib.checking import Exercise, NotYet
+from tutorial_lib.checking.diagnosis import explain
+from tutorial_lib.checking.trials import agrees, try_all
+from tutorial_lib.course import survey
+
+
+def all_exercises():
+    for module in pkgutil.iter_modules(exercises.__path__):
+        for value in vars(
+            importlib.import_module(f"tutorial_lib.exercises.{module.name}")
+        ).values():
+            if isinstance(value, Exercise):
+                yield value
+
+
+EXERCISES = list(all_exercises())
+MISTAKES = [(exercise, mistake) for exercise in EXERCISES for mistake in exercise.mistakes]
+
+
+def trials_of(exercise, answer):
+    return try_all(exercise.reference, answer, exercise.all_cases(), exercise.seconds)
+
+
+@pytest.fixture(params=EXERCISES, ids=lambda e: f"{e.slug}.{e.name}")
+def exercise(request):
+    return request.param
+
+
+def test_reference_passes_and_is_returned(exercise, capsys):
+    assert exercise.check(exercise.reference) is exercise.reference
+    assert capsys.readouterr().out.startswith(f"✓ {exercise.name}")
+
+
+def stub_of(exercise):
+    """The function that the learner starts from."""
+    namespace = dict(vars(importlib.import_module(exercise.reference.__module__)))
+    exec(exercise.stub(), namespace)
+    return namespace[exercise.name]
+
+
+def test_stub_is_not_done_yet_and_the_reference_takes_its_place(exercise, capsys):
+    stub = stub_of(exercise)
+    if exercise.start is None:
+        with pytest.raises(NotImplementedError):
+            stub(*exercise.all_cases()[0].values())
+    assert exercise.check(stub) is exercise.reference
+    assert "not done yet" in capsys.readouterr().out
+
+
+def test_stub_holds_the_task_and_not_the_answer(exercise):
+    body = exercise.source().rpartition('"""')[2].strip()
+    assert body and body not in exercise.stub()
+    # A buggy version to start from may add what its symptoms are.
+    told, task = inspect.getdoc(stub_of(exercise)), inspect.getdoc(exercise.reference)
+    assert told == task or (exercise.start and told.startswith(task))
+    assert exercise.stub().startswith(f"def {exercise.name}(")
+
+
+def test_cases_are_the_same_each_time_and_cover_more_than_one_size(exercise):
+    first, second = exercise.all_cases(), exercise.all_cases()
+    assert len(first) == len(second) >= 4
+    assert all(a.keys() == b.keys() for a, b in zip(first, second))
+    assert agrees(trials_of(exercise, exercise.reference), exercise.reference, exercise.seconds)
+
+
+@pytest.mark.parametrize("slug", sorted({exercise.slug for exercise in EXERCISES}))
+def test_a_chapter_takes_longer_than_its_exercises(slug):
+    """Workshops are planned by the chapter's minutes: they hold its exercises, and some reading."""
+    (chapter,) = [chapter for chapter in survey.load().chapters if chapter.slug == slug]
+    assert sum(e.minutes for e in EXERCISES if e.slug == slug) <= 0.9 * chapter.minutes
+
+
+def test_has_three_hints_and_at_least_four_mistakes(exercise):
+    assert len(exercise.hints) == 3
+    assert len(exercise.mistakes) >= 4
+    assert 1 <= exercise.level <= 5 and exercise.minutes > 0
+    assert len({mistake.message for mistake in exercise.mistakes}) == len(exercise.mistakes)
+
+
+@pytest.mark.parametrize(
+    "exercise, mistake", MISTAKES, ids=[f"{e.slug}.{e.name}-{m.name}" for e, m in MISTAKES]
+)
+def test_mistake_is_caught_by_its_own_message(exercise, mistake):
+    with pytest.raises(NotYet) as caught:
+        exercise.check(mistake.function)
+    assert " ".join(mistake.message.split()[:5]) in " ".join(str(caught.value).split())
+    trials = trials_of(exercise, mistake.function)
+    assert explain(exercise, trials) == mistake.message
+    for other in exercise.mistakes:
+        assert other is mistake or not agrees(trials, other.function, exercise.seconds)

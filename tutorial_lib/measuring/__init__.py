@@ -1,0 +1,1 @@
+"""Time, memory, machines, and the records that are kept of them."""

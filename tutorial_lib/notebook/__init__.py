@@ -1,0 +1,1 @@
+"""What a cell uses: set-up, claims, figures, schematics, the attention explorer."""

@@ -1,0 +1,1 @@
+"""The training loop, generation, and where tensors live."""
