@@ -185,3 +185,11 @@ def test_same_seed_same_result_and_the_generator_moves_on(name):
     assert torch.equal(first, AUGMENTATIONS[name](x, two))
     assert not torch.equal(first, AUGMENTATIONS[name](x, two))
     assert torch.equal(x, before) and first.shape == x.shape and first.dtype == x.dtype
+
+
+@pytest.mark.parametrize("mix", [mixup, cutmix])
+@pytest.mark.parametrize("labels", [torch.tensor([0, 1]), torch.eye(2).long(), torch.eye(3)])
+def test_labels_that_are_no_distributions_are_refused(mix, labels, generator):
+    """Numbers of classes would be mixed into the number of a third class."""
+    with pytest.raises(ValueError, match="one_hot"):
+        mix(torch.rand(2, 1, 4, 4), labels, 1.0, generator)

@@ -202,3 +202,8 @@ def test_mixing_exercises_do_what_the_library_does():
         found = exercise.cutmix.reference(x.numpy(), y.numpy(), lam, (row, column), partner)
         np.testing.assert_allclose(found[0], mixed, atol=1e-6)
         np.testing.assert_allclose(found[1], labels, atol=1e-6)
+
+
+def test_a_class_without_a_share_counts_nothing_at_any_logit():
+    Z, y = np.array([[0.0, -np.inf, 0.0]]), np.array([[0.5, 0.0, 0.5]])
+    assert cross_entropy(Z, y) == pytest.approx(np.log(2))

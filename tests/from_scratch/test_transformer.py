@@ -290,3 +290,9 @@ def test_dtypes_are_kept(rng, dtype):
         found = decoder_layer_backward(dY, X, memory, W, 2, norm_first)
         gradients = [*found.pop("cross").values(), *found.values()]
         assert all(gradient.dtype == dtype for gradient in gradients)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_gelu_keeps_the_dtype_forward_and_backward(dtype):
+    x = np.linspace(-4, 4, 9, dtype=dtype)
+    assert gelu(x).dtype == gelu_backward(x, x).dtype == dtype

@@ -306,3 +306,13 @@ def test_sinusoidal_equals_marians_but_for_the_order_of_features():
     ours = course.sinusoidal(20, 6)
     halves = np.concatenate([ours[:, 0::2], ours[:, 1::2]], axis=-1)  # sines, then cosines
     np.testing.assert_allclose(theirs.detach(), halves, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, np.float16])
+def test_positions_that_half_precision_has_rounded_are_refused(kind):
+    tokens = np.zeros((300, 4), dtype=np.float32)
+    with pytest.raises(TypeError, match="expected whole numbers"):
+        if kind is np.float16:
+            course.rotary(tokens, np.arange(300, dtype=kind))
+        else:
+            layers.rotary(torch.from_numpy(tokens), torch.arange(300).to(kind))

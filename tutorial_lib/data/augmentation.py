@@ -45,6 +45,7 @@ def mixup(x, y, alpha: float, generator):
     λ ~ Beta(α, α) is one number for the batch: α = 1 is uniform, a small α rarely mixes much
     ->  x (B, C, H, W), y (B, K)
     """
+    _check_labels(x, y)
     lam = sample_beta(alpha, generator)
     partner = torch.randperm(len(x), generator=generator)
     return blend(x, x[partner], lam), blend(y, y[partner], lam)
@@ -57,6 +58,7 @@ def cutmix(x, y, alpha: float, generator):
     and width, and its centre lies anywhere; what sticks out is cut off. So the labels are mixed by
     the area that is really there and not by λ  ->  x (B, C, H, W), y (B, K)
     """
+    _check_labels(x, y)
     height, width = x.shape[-2:]
     side = (1 - sample_beta(alpha, generator)) ** 0.5
     rows = random_interval(height, round(side * height), generator)
@@ -85,6 +87,15 @@ def random_erasing(x, generator, probability: float = 0.5):
             noise = torch.rand(image[rectangle].shape, generator=generator)
             image[rectangle] = noise.to(x)  # a view, so this writes into `erased`
     return erased
+
+
+def _check_labels(x, y):
+    """Whole numbers would be mixed into the number of a third class, silently."""
+    if y.ndim != 2 or not y.is_floating_point() or len(y) != len(x):
+        raise ValueError(
+            f"labels are {y.dtype} {tuple(y.shape)}, expected a distribution over the classes for "
+            f"each of {len(x)} images, float (B, K): `one_hot` makes them"
+        )
 
 
 def blend(a, b, lam: float):

@@ -27,8 +27,11 @@ def cross_entropy(Z, y):
     """−Σ_k y_k log softmax(Z)_k, for labels that are distributions.
 
     Z (N, K), y (N, K)  ->  float
+
+    A class without a share counts nothing, also where its logit is −∞.
     """
-    return float(-(y * log_softmax(Z)).sum(axis=-1).mean())
+    counted = np.where(y == 0, 0, log_softmax(Z))
+    return float(-(y * counted).sum(axis=-1).mean())
 
 
 def cross_entropy_backward(Z, y):

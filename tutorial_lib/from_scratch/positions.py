@@ -101,6 +101,8 @@ def rotary(X, positions):
     """
     if not np.issubdtype(X.dtype, np.floating):  # whole numbers would cut sines down to 0
         raise TypeError(f"rotary turns floats, not {X.dtype}")
+    if positions.dtype == np.float16:  # 2049 is 2048 in float16
+        raise TypeError("positions are float16, expected whole numbers or float32")
     angle = positions[:, None] * frequencies(X.shape[-1])  # (N, d / 2)
     cos, sin = np.cos(angle).astype(X.dtype), np.sin(angle).astype(X.dtype)
     even, odd = X[..., 0::2], X[..., 1::2]  # (..., N, d / 2)

@@ -8,6 +8,21 @@ import torch.nn.functional as F
 from torch import nn
 
 
+def check_mask(mask):
+    """TypeError for a mask that is not bool: PyTorch *adds* a float one to the scores, so zeros and
+    ones would hide nothing."""
+    if mask is not None and getattr(mask, "dtype", None) is not torch.bool:
+        kind = getattr(mask, "dtype", type(mask).__name__)
+        raise TypeError(f"mask is {kind}, expected bool: True where a query may look")
+
+
+def hide_unseen(mask, *tensors):
+    """Zeros for the tokens that no query may look at, so that what lies in padding, even NaN, has
+    no way into a sum: 0 · NaN is NaN. mask bool (..., N or 1, M or 1), tensors (..., M, d)."""
+    seen = torch.atleast_2d(mask).any(dim=-2)[..., None]  # (..., M or 1, 1)
+    return (x.masked_fill(~seen, 0) for x in tensors)
+
+
 def dot_product_attention(q, k, v, mask=None):
     """softmax(q kᵀ / √d) v on any device, with the weights that made it.
 
@@ -15,7 +30,7 @@ def dot_product_attention(q, k, v, mask=None):
     a query may look, or None; every query must be allowed to look somewhere
     ->  z (..., N, d_v), p (..., N, M)
     """
-    s = q @ k.mT / q.shape[-1] ** 0.5  # (..., N, M)
+    s = (q / q.shape[-1] ** 0.5) @ k.mT  # (..., N, M); scaled first, or float16 overflows
     if mask is not None:
         s = s.masked_fill(~mask, float("-inf"))
     p = s.softmax(dim=-1)
@@ -41,18 +56,22 @@ class Attention(nn.Module):
     def forward(self, x, memory=None, mask=None):
         """x (B, N, dim), memory (B, M, dim_memory) or None for x itself, mask as in
         `dot_product_attention`  ->  (B, N, dim). Fused where PyTorch has a kernel for it."""
+        check_mask(mask)
         memory = x if memory is None else memory
         q, k, v = self.to_q(x), self.to_k(memory), self.to_v(memory)  # (B, N or M, dim_head)
         # PyTorch's fused kernels want an axis of heads: (B, 1, N or M, dim_head).
         q, k, v = (t.unsqueeze(-3) for t in (q, k, v))
         if mask is not None:
             mask = torch.atleast_2d(mask).unsqueeze(-3)
+            k, v = hide_unseen(mask, k, v)
         z = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         return self.to_out(z.squeeze(-3))
 
     @torch.no_grad()
     def weights(self, x, memory=None, mask=None):
-        """The weights p (B, N, M) that `forward` would use, which a fused kernel never stores.
-        A query that may look nowhere has NaN here, where `forward` gives zero."""
+        """The weights p (B, N, M) that `forward` would use, which a fused kernel never stores. A
+        query that may look nowhere has zeros, and `forward` gives it zeros."""
+        check_mask(mask)
         memory = x if memory is None else memory
-        return dot_product_attention(self.to_q(x), self.to_k(memory), self.to_v(memory), mask)[1]
+        _, p = dot_product_attention(self.to_q(x), self.to_k(memory), self.to_v(memory), mask)
+        return p if mask is None else p.masked_fill(~mask, 0)

@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from tutorial_lib.layers.attention import check_mask, hide_unseen
+
 
 def split_heads(x, heads):
     """(B, N, heads · d)  ->  (B, heads, N, d): head h gets features h·d to (h + 1)·d."""
@@ -18,15 +20,21 @@ def merge_heads(x):
     return x.transpose(-3, -2).flatten(-2)
 
 
-def for_every_head(mask, score_bias):
-    """One argument for the fused kernel: mask bool, broadcasts to (B, N, M), the same for every
-    head, or None, and score_bias (heads, N, M) or None  ->  bool, or float with −inf where a query
-    may not look."""
+def for_every_head(mask):
+    """mask bool, broadcasts to (B, N, M), or None  ->  (..., 1, N or 1, M or 1), the same for every
+    head, or None. Raises TypeError for a mask that is not bool."""
+    check_mask(mask)
+    return None if mask is None else torch.atleast_2d(mask)[..., None, :, :]
+
+
+def fused_attention(q, k, v, mask=None, score_bias=None):
+    """q (B, heads, N, d), k and v (B, heads, M, d), mask as `for_every_head` gives it, score_bias
+    (heads, N, M) or None  ->  (B, heads, N, d), by the kernel that PyTorch chooses."""
     if mask is not None:
-        mask = torch.atleast_2d(mask)[..., None, :, :]  # (..., 1, N or 1, M or 1)
-    if mask is None or score_bias is None:
-        return score_bias if mask is None else mask
-    return torch.where(mask, score_bias, float("-inf"))
+        k, v = hide_unseen(mask, k, v)
+    if mask is not None and score_bias is not None:
+        mask = torch.where(mask, score_bias, float("-inf"))
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=score_bias if mask is None else mask)
 
 
 class MultiHeadAttention(nn.Module):
@@ -64,13 +72,13 @@ class MultiHeadAttention(nn.Module):
     def attend(self, x, k, v, mask=None, score_bias=None, rotate=None):
         """x (B, N, dim) asks, k and v (B, heads, M, d) answer  ->  (B, N, dim). The keys have been
         rotated already; rotate turns the queries."""
-        q, added = self.queries(x, rotate), for_every_head(mask, score_bias)
-        z = F.scaled_dot_product_attention(q, k, v, attn_mask=added)  # (B, heads, N, d)
+        q = self.queries(x, rotate)
+        z = fused_attention(q, k, v, for_every_head(mask), score_bias)  # (B, heads, N, d)
         return self.to_out(merge_heads(z))
 
     def forward(self, x, memory=None, mask=None, score_bias=None, rotate=None):
         """x (B, N, dim), memory (B, M, dim_memory) or None for x itself; mask bool, broadcasts to
-        (B, N, M), True where a query may look, every query at least somewhere
+        (B, N, M), True where a query may look; one that may look nowhere hears zeros
         ->  (B, N, dim). Fused where PyTorch has a kernel for it."""
         k, v = self.keys_values(x if memory is None else memory, rotate)
         return self.attend(x, k, v, mask, score_bias, rotate)
@@ -79,8 +87,8 @@ class MultiHeadAttention(nn.Module):
     def weights(self, x, memory=None, mask=None, score_bias=None, rotate=None):
         """The weights p (B, heads, N, M) that `forward` would use, which a fused kernel never
         stores."""
-        q, added = self.queries(x, rotate), for_every_head(mask, score_bias)
+        q = self.queries(x, rotate)
         k, _ = self.keys_values(x if memory is None else memory, rotate)
         units = torch.eye(k.shape[-2], dtype=k.dtype, device=k.device)
         units = units.expand(*k.shape[:-1], -1)  # as values: each comes back as its weight, p I = p
-        return F.scaled_dot_product_attention(q, k, units, attn_mask=added)
+        return fused_attention(q, k, units, for_every_head(mask), score_bias)

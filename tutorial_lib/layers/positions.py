@@ -65,10 +65,13 @@ class RelativeBias(nn.Module):
 def rotary(x, positions):
     """Rotate features 2i and 2i + 1 of each token by position · 10000^(−2i/d).
 
-    x float (..., N, d) queries or keys, d even; positions (N,) on x's device  ->  (..., N, d)
+    x float (..., N, d) queries or keys, d even; positions (N,) on x's device, whole numbers or
+    floats of at least 32 bits  ->  (..., N, d)
     """
     if not x.dtype.is_floating_point:  # whole numbers would cut sines down to 0
         raise TypeError(f"rotary turns floats, not {x.dtype}")
+    if positions.dtype in (torch.float16, torch.bfloat16):  # 257 is 256 in bfloat16
+        raise TypeError(f"positions are {positions.dtype}, expected whole numbers or float32")
     if positions.shape != x.shape[-2:-1]:  # these would broadcast to tokens that nobody passed
         raise ValueError(f"{tuple(positions.shape)} positions for {x.shape[-2]} tokens")
     precise = torch.promote_types(x.dtype, torch.float32)  # half precision rounds angles away

@@ -101,7 +101,10 @@ class DecoderLayer(nn.Module):
 
     def step(self, x, cache, memory_mask=None):
         """The next token alone: x (B, 1, dim) and the cache  ->  (B, 1, dim), what `forward` gives
-        for it after all tokens before it. The cache keeps the token's keys and values."""
+        for it after all tokens before it. The cache keeps the token's keys and values. Raises
+        ValueError for several tokens: they would see each other, the later ones too."""
+        if x.shape[-2] != 1:
+            raise ValueError(f"{x.shape[-2]} tokens in one step, expected 1 in x (B, 1, dim)")
 
         def attend(y):
             k, v = self.attention.keys_values(y)  # (B, heads, 1, d)

@@ -68,7 +68,7 @@ def train(
                   of it random through `generator` alone
     loss_of       loss_of(model, *batch) -> a scalar, a mean over the examples; it calls model(...)
     lr, warmup    peak of the learning rate, and after how many steps it is reached
-    weight_decay  on matrices only
+    weight_decay  on the weights of linear maps and convolutions only, see `decays`
     clip          the largest norm that the gradient of all weights together may have
     seed          of the batches, and of PyTorch's own generator, from which dropout draws
     checkpoint    a file to save to after every tenth of the steps and at the end, and to go on from
@@ -167,15 +167,31 @@ def _replica(model):
     return DistributedDataParallel(model, find_unused_parameters=True)
 
 
+def decays(model: nn.Module) -> set[str]:
+    """The names of the parameters that weight decay shrinks: matrices that multiply tokens.
+
+    A matrix's size sets how much the model bends, so shrinking it favours simpler models. What is
+    added to a token or only scales it has nothing to gain: a bias, a LayerNorm's gain, a class
+    token, positions, a table of words or of relative biases. Most of these are tables, so their
+    shape does not tell; what a parameter is called does: PyTorch's modules name a matrix `weight`
+    or `..._weight`, and only nn.Embedding calls a table so.
+    """
+    return {
+        f"{path}.{name}".lstrip(".")
+        for path, module in model.named_modules()
+        if not isinstance(module, nn.Embedding)
+        for name, p in module.named_parameters(recurse=False)
+        if p.ndim >= 2 and name.endswith("weight")
+    }
+
+
 def _adamw(model, weight_decay):
-    """AdamW that shrinks matrices only. A matrix's size sets how much the model bends, so shrinking
-    it favours simpler models; a bias or a LayerNorm's gain only shifts or scales, and pulling it
-    to zero costs accuracy for nothing."""
-    matrices = [p for p in model.parameters() if p.ndim >= 2]
-    others = [p for p in model.parameters() if p.ndim < 2]
+    """AdamW that shrinks only what `decays`."""
+    shrinking = decays(model)
+    parameters = list(model.named_parameters())
     groups = [
-        {"params": matrices, "weight_decay": weight_decay},
-        {"params": others, "weight_decay": 0.0},
+        {"params": [p for n, p in parameters if n in shrinking], "weight_decay": weight_decay},
+        {"params": [p for n, p in parameters if n not in shrinking], "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, fused=True)  # all weights in one kernel, on the CPU too
 

@@ -154,3 +154,13 @@ def test_bad_sizes_are_named():
         Transformer(WordEmbedding(7, 10), WORDS, 10, 4, 12, depth=1)
     with pytest.raises(ValueError, match="a text of 4 words is longer than 3"):
         WordEmbedding(7, 10, longest=3)(torch.zeros(1, 4, dtype=torch.long))
+
+
+def test_a_step_out_of_turn_is_refused():
+    model = make()
+    caches = model.start(model.encode(torch.randint(7, (2, 4))))
+    word = torch.zeros(2, dtype=torch.long)
+    model.step(word, 0, caches)
+    for words, place in [(word, 0), (word, 2), (torch.zeros(2, 2, dtype=torch.long), 1)]:
+        with pytest.raises(ValueError, match="at place 1, since the caches hold 1"):
+            model.step(words, place, caches)

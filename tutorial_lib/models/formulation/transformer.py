@@ -94,7 +94,15 @@ class Transformer(nn.Module):
 
     def step(self, words, position: int, caches, memory_mask=None):
         """The words (B,) at one place alone  ->  logits (B, vocabulary) for the next, those that
-        `decode` gives at this place. The caches grow by this place: call it for 0, 1, 2, …"""
+        `decode` gives at this place. The caches grow by this place: call it for 0, 1, 2, …
+        Raises ValueError for words of another shape and for a place that is not the next."""
+        past = caches[0]["past"]
+        expected = 0 if past is None else past[0].shape[-2]
+        if words.ndim != 1 or position != expected:
+            raise ValueError(
+                f"words {tuple(words.shape)} at place {position}, expected words (B,), one for "
+                f"each text, at place {expected}, since the caches hold {expected} words"
+            )
         y = self.embed_target(words[:, None], first=position)  # (B, 1, dim)
         for layer, cache in zip(self.decoder, caches):
             y = layer.step(y, cache, memory_mask)
