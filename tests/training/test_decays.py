@@ -28,7 +28,7 @@ def spared(model):
         (LearnedPositions2D(2, 3, 4), {"row", "column"}),
         (RelativeBias(2, 3, 4), {"table"}),
         (nn.MultiheadAttention(8, 2), set()),
-        (SmallCNN(1, 10), set()),
+        (SmallCNN(1, 10, 4), set()),
     ],
     ids=lambda x: type(x).__name__,
 )
@@ -36,7 +36,7 @@ def test_tokens_positions_and_tables_are_spared(model, tables):
     assert spared(model) == tables
 
 
-@pytest.mark.parametrize("model", [DeiT(**VIT), SmallCNN(1, 10)], ids=lambda m: type(m).__name__)
+@pytest.mark.parametrize("model", [DeiT(**VIT), SmallCNN(1, 10, 4)], ids=lambda m: type(m).__name__)
 def test_the_matrix_of_every_linear_map_and_convolution_is_shrunk(model):
     kinds = (nn.Linear, nn.Conv2d)
     wanted = {f"{n}.weight" for n, m in model.named_modules() if isinstance(m, kinds)}
