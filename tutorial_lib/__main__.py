@@ -1,20 +1,22 @@
 """The course's commands: `python -m tutorial_lib lab`, and the others that `--help` lists.
 
-The Makefile calls these; they also work alone, for example in a conda environment.
+`course.py` calls these; they also work alone, for example in a conda environment.
 """
 
 import argparse
 import os
+import re
 import sys
 from pathlib import Path
 
-from tutorial_lib.course import workspace
+from tutorial_lib.course import console, workspace
 
 ROOT = Path(__file__).parent.parent
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; its exit code. A mistake in the request prints one line and gives 1."""
+    console.use_plain_characters()
     parser = build_parser()
     options, extra = parser.parse_known_args(argv)
     if extra and options.command != "lab":
@@ -38,7 +40,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     lab = command("lab", run_lab, "Open your copy of the chapters in JupyterLab; other options "
                   "(--no-browser, --ip=...) are handed to it.")  # fmt: skip
-    lab.add_argument("--port", type=int, help="where JupyterLab answers (default: 8888)")
+    lab.add_argument("--port", type=_port, help="where JupyterLab answers (default: 8888)")
     sync = command("sync", run_sync, "Bring your copy of the chapters, work/, up to date.")
     command("progress", run_progress, "Show which exercises you have solved.")
     command("doctor", run_doctor, "Check this machine and the install; for bug reports.")
@@ -54,23 +56,43 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _numbers(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
+    return re.findall(r"[^\s,]+", text)
+
+
+def _port(text: str) -> int:
+    if not (text.isdigit() and 1 <= int(text) <= 65535):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port, expected 1 to 65535, such as 8899")
+    return int(text)
 
 
 def run_lab(options):
-    """Sync, then become JupyterLab, opened at the first chapter that was asked for."""
+    """Look at the machine, sync, and run JupyterLab, opened at the chapter that was asked for."""
+    from tutorial_lib.course import doctor, server
+
+    if as_root() and "--allow-root" not in options.extra:
+        raise ValueError(
+            "you are root, and JupyterLab then wants to hear that you mean it: "
+            "make lab ARGS=--allow-root  (or: python course.py lab --allow-root)"
+        )
     chosen = options.chapters
     first = workspace.chapter_files(ROOT, chosen and chosen[:1])
-    for line in workspace.sync(ROOT, chosen):
-        print(line)
+    findings = doctor.before_lab(ROOT)
+    told = [doctor.advice(finding) for finding in findings]
+    if any(finding.level == "fix" for finding in findings):
+        raise ValueError("\n".join(["notebooks could not run here. To fix:", *told]))
+    told += workspace.sync(ROOT, chosen)
     if not first:
-        print("There are no chapters yet; JupyterLab opens on an empty folder.")
+        told.append("There are no chapters yet; JupyterLab opens on an empty folder.")
+    print("\n".join(told), flush=True)
     command = lab_command(ROOT / "work", first[0].name if first else None, options.port)
-    sys.stdout.flush()
     # Settings for the course's JupyterLab alone: it does not ask whether to fetch news.
     settings = [str(ROOT / "tutorial_lib" / "jupyter"), os.environ.get("JUPYTER_CONFIG_PATH", "")]
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, settings))
-    os.execv(command[0], command + options.extra)
+    return server.run(command + options.extra, told)
+
+
+def as_root() -> bool:
+    return hasattr(os, "geteuid") and os.geteuid() == 0
 
 
 def lab_command(folder: Path, notebook: str | None, port: int | None) -> list[str]:

@@ -6,10 +6,12 @@ The small chapter here borrows the exercise of chapter 00.
 import importlib
 import json
 import shutil
+import tempfile
 
 import nbformat
 import pytest
 
+from tutorial_lib.authoring.execute import execute, socket_folder
 from tutorial_lib.authoring.expand import expand
 
 building = importlib.import_module("tutorial_lib.authoring.build")  # not the function of that name
@@ -224,6 +226,16 @@ def test_an_exercise_that_is_not_there_is_named(tmp_path, line, said):
     with pytest.raises(ValueError, match=NAME) as caught:
         expand(source, solved=False)
     assert said in str(caught.value)
+
+
+def test_kernels_start_where_the_temporary_folder_has_a_long_name(tmp_path, monkeypatch):
+    long = tmp_path / ("x" * 84)
+    long.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    with socket_folder() as folder:
+        assert len(f"{folder}/socket-1") < 100
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("print(6 * 7)")])
+    assert execute(notebook, tmp_path).cells[0].outputs[0].text == "42\n"
 
 
 def test_a_bad_file_name_and_an_unknown_number_are_named(tmp_path):

@@ -1,6 +1,7 @@
 """The commands: what they refuse, and what JupyterLab is started with."""
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 
 from tutorial_lib import __main__ as cli
 from tutorial_lib.checking.attempts import find_workspace
-from tutorial_lib.course import workspace
+from tutorial_lib.course import console, doctor, server, workspace
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = ["lab", "sync", "progress", "doctor", "build", "new-chapter", "survey"]
@@ -32,7 +33,9 @@ def course(tmp_path, monkeypatch):
 def started(monkeypatch):
     """The command lines that `lab` would have become."""
     found = []
-    monkeypatch.setattr(cli.os, "execv", lambda program, command: found.append(command))
+    monkeypatch.setattr(server, "run", lambda command, told: found.append(command))
+    monkeypatch.setattr(doctor, "before_lab", lambda root: [])
+    monkeypatch.setattr(cli, "as_root", lambda: False)
     return found
 
 
@@ -60,6 +63,8 @@ def test_each_command_has_help(command, capsys):
         ["doctor", "x"],
         ["new-chapter"],
         ["lab", "--port", "x"],
+        ["lab", "--port", "70000"],
+        ["lab", "--port=-1"],
     ],
 )
 def test_a_wrong_command_line_is_refused(line):
@@ -102,6 +107,52 @@ def test_lab_opens_the_chapter_that_was_chosen(course, started):
     cli.main(["lab", "--chapters", "1"])
     assert "--LabApp.default_url=/lab/tree/01_self_attention.ipynb" in started[0]
     assert [p.name for p in (course / "work").glob("*.ipynb")] == ["01_self_attention.ipynb"]
+
+
+def test_chapters_may_be_parted_by_commas_or_blanks(course, started):
+    cli.main(["lab", "--chapters", " 0, 1 "])
+    assert len(list((course / "work").glob("*.ipynb"))) == 2
+
+
+def test_lab_says_what_root_must_add(course, started, monkeypatch, capsys):
+    monkeypatch.setattr(cli, "as_root", lambda: True)
+    assert cli.main(["lab"]) == 1 and started == []
+    assert "ARGS=--allow-root" in capsys.readouterr().err
+    assert cli.main(["lab", "--allow-root"]) == 0 and len(started) == 1
+
+
+@pytest.mark.parametrize("level, starts", [("note", 1), ("fix", 0)])
+def test_lab_looks_at_the_machine_first(course, started, monkeypatch, capsys, level, starts):
+    finding = doctor.Finding(level, "the kernel is missing", "install it")
+    monkeypatch.setattr(doctor, "before_lab", lambda root: [finding])
+    cli.main(["lab"])
+    said = capsys.readouterr()
+    assert len(started) == starts and "install it" in said.out + said.err
+
+
+def test_what_was_told_comes_again_once_jupyterlab_is_up(tmp_path, monkeypatch, capfd):
+    """A server that writes the file by which Jupyter says that it answers, after its log."""
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
+    code = (
+        "import os, pathlib, time\n"
+        "print('log', flush=True)\n"
+        f"pathlib.Path({str(tmp_path)!r}, f'jpserver-{{os.getpid()}}.json').write_text('')\n"
+        "time.sleep(1.5)"
+    )
+    assert server.run([sys.executable, "-c", code], ["there is a new version"]) == 0
+    said = capfd.readouterr().out
+    assert 0 <= said.find("log") < said.find("there is a new version")
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "iso-8859-1", "ascii"])
+def test_a_console_that_is_not_utf_8_gets_plain_characters(encoding, tmp_path):
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    command = [sys.executable, "-m", "tutorial_lib", "progress"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, env=environment, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert b"Start here" in done.stdout and b"." * 10 in done.stdout
+    console.use_plain_characters()
+    assert "✓ ☃".encode(encoding, errors="plain") == b"+ ?"
 
 
 def test_lab_without_chapters_still_opens(course, started, capsys):
@@ -169,10 +220,10 @@ def test_make_lists_its_targets():
 
 def test_make_names_the_pythons_it_tried(tmp_path):
     """In a folder without .venv, with a Python that is too old."""
-    for name in ("Makefile", "pyproject.toml", "requirements.lock"):
+    for name in ("course.py", "Makefile", "pyproject.toml", "requirements.lock"):
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
     old = tmp_path / "python3.9"
-    old.write_text("#!/bin/sh\necho 3.9\n")
+    old.write_text("#!/bin/sh\necho 3 9\n", encoding="utf-8")
     old.chmod(0o755)
     command = ["make", "-s", "lab", f"PYTHON={old}"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)

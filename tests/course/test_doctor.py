@@ -96,7 +96,7 @@ def test_machine_and_data_and_course():
     assert doctor.check_course("0.1.0", None, here=True).level == "ok"
     assert doctor.check_course(None, "abc", here=True).level == "fix"
     moved = doctor.check_course("0.1.0", "abc", here=False)
-    assert moved.level == "fix" and "make lab" in moved.advice
+    assert moved.level == "fix" and "course.py lab" in moved.advice
 
 
 def test_work(tmp_path):
@@ -104,6 +104,35 @@ def test_work(tmp_path):
     (tmp_path / "work").write_text("a file")
     assert doctor.check_work(tmp_path / "work").level == "fix"
     assert doctor.check_work(tmp_path / "nowhere" / "work").level == "fix"
+
+
+def test_jupyters_own_folder(tmp_path):
+    assert doctor.check_runtime(tmp_path / "new" / "runtime").level == "ok"
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    found = doctor.check_runtime(tmp_path / "file" / "runtime")
+    assert found.level == "fix" and "HOME" in found.advice
+
+
+@pytest.mark.parametrize(
+    "variables, words",
+    [
+        ({"TUTORIAL_QUICK": "1"}, "cut to three steps"),
+        ({"MPLBACKEND": "Agg"}, "MPLBACKEND is Agg"),
+        ({"TUTORIAL_QUICK": "0", "MPLBACKEND": "module://matplotlib_inline.backend_inline"}, ""),
+        ({}, ""),
+    ],
+)
+def test_what_is_left_on_from_something_else(variables, words):
+    found = doctor.check_environment(variables)
+    assert len(found) == bool(words)
+    assert all(f.level == "note" and words in f.what for f in found)
+
+
+def test_before_lab_a_home_that_cannot_be_written_is_the_one_thing_to_fix(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    monkeypatch.setattr(doctor.machine, "runtime_folder", lambda: tmp_path / "file" / "x")
+    (only,) = doctor.before_lab(ROOT)
+    assert only.level == "fix" and "Jupyter cannot write" in only.what
 
 
 def test_the_report_ends_with_what_to_fix():

@@ -4,6 +4,7 @@ They are the cells of solutions/NN_slug.ipynb, the tests with a parameter of the
 files, or one of its exercises), those in a test_slug.py and those in a folder slug/.
 """
 
+import re
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ def pytest_collection_modifyitems(config, items):
 
 def _chosen(config) -> set[str]:
     """The slugs of the chapters asked for; a usage error for a number that there is not."""
-    numbers = [part.strip().zfill(2) for part in config.option.chapters.split(",")]
+    numbers = [part.zfill(2) for part in re.findall(r"[^\s,]+", config.option.chapters)]
     try:
         return {source.stem[3:] for source in sources(config.rootpath, numbers)}
     except ValueError as error:

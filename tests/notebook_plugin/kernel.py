@@ -1,7 +1,6 @@
 """A kernel that needs no network, whose death is noticed, and whose peak memory is known."""
 
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 from queue import Empty
@@ -9,6 +8,8 @@ from queue import Empty
 import psutil
 from jupyter_client.manager import KernelManager
 from nbval.kernel import CURRENT_ENV_KERNEL_NAME, NbvalKernelspecManager, RunningKernel
+
+from tutorial_lib.authoring.execute import socket_folder
 
 POLL = 0.5  # seconds between two looks at whether the kernel still lives
 
@@ -24,7 +25,7 @@ class Kernel(RunningKernel):
     """nbval's kernel over files instead of TCP ports: it starts where even loopback is down."""
 
     def __init__(self, folder: Path, seconds: float):
-        self.sockets = tempfile.TemporaryDirectory(prefix="kernel")
+        self.sockets = socket_folder()
         self.km = KernelManager(
             kernel_name=CURRENT_ENV_KERNEL_NAME,
             kernel_spec_manager=NbvalKernelspecManager(),

@@ -30,7 +30,7 @@ def execute(notebook, folder: Path, *, label: str = "", environment=None, second
         notebook, timeout=seconds, kernel_name="python3", resources={"metadata": {"path": folder}}
     )
     client.create_kernel_manager()
-    sockets = tempfile.TemporaryDirectory(prefix="kernel")
+    sockets = socket_folder()
     client.km.transport = "ipc"  # files instead of TCP ports: works without any network interface
     client.km.ip = f"{sockets.name}/socket"
     bar = tqdm(total=len(notebook.cells), desc=label, unit="cell", disable=not label, leave=False)
@@ -39,6 +39,13 @@ def execute(notebook, folder: Path, *, label: str = "", environment=None, second
     with sockets, bar:
         client.execute(env=variables)
     return notebook
+
+
+def socket_folder() -> tempfile.TemporaryDirectory:
+    """A folder for a kernel's sockets. The path of a socket may have about 100 letters, so where
+    TMPDIR is long, the system's own folder is taken."""
+    long = len(tempfile.gettempdir()) > 60 and os.path.isdir("/tmp")
+    return tempfile.TemporaryDirectory(prefix="kernel", dir="/tmp" if long else None)
 
 
 def normalise(notebook):

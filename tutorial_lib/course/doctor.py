@@ -6,12 +6,16 @@ Each check is a small function from facts to a `Finding`, so that a test can fee
 
 import os
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from tutorial_lib.measuring import machine
 
-REINSTALL = "rm -f .venv/.ready && make lab  (with conda: conda env update -f environment.yml)"
+REINSTALL = (
+    "delete the file .venv/.ready, then: python course.py lab  "
+    "(with conda: conda env update -f environment.yml)"
+)
 # The oldest driver each CUDA major version runs with, from NVIDIA's compatibility table (Linux).
 OLDEST_DRIVER = {11: 450, 12: 525, 13: 580}
 
@@ -29,7 +33,7 @@ def check_python(version: tuple) -> Finding:
     what = "Python " + ".".join(map(str, version[:3]))
     if (3, 11) <= tuple(version[:2]) <= (3, 13):
         return Finding("ok", what)
-    advice = "install Python 3.11, 3.12 or 3.13, then: rm -rf .venv && make lab PYTHON=python3.13"
+    advice = "install Python 3.11, 3.12 or 3.13, then: python course.py lab --python python3.13"
     return Finding("fix", what, advice)
 
 
@@ -72,7 +76,7 @@ def check_device(wheel_cuda, driver, gpu, usable, error="", apple=False) -> Find
     wheel = f"torch built for CUDA {wheel_cuda}" if wheel_cuda else "CPU build of torch"
     card = f"{gpu or 'NVIDIA GPU'}, driver {driver or '?'}, {wheel}"
     if error:
-        advice = f"{error}. To go on without the GPU: CUDA_VISIBLE_DEVICES= make lab"
+        advice = f"{error}. To go on without the GPU: set CUDA_VISIBLE_DEVICES to nothing"
         return Finding("fix", f"{card}: a first computation failed", advice)
     if usable:
         return Finding("ok", card)
@@ -112,8 +116,36 @@ def check_work(folder: Path) -> Finding:
     place = folder if folder.exists() else folder.parent
     if place.is_dir() and os.access(place, os.W_OK | os.X_OK):
         return Finding("ok", f"{folder.name}/ can be written")
-    advice = f"chmod -R u+rwX '{place}'" if place.is_dir() else f"mv '{folder}' '{folder}.old'"
-    return Finding("fix", f"{folder} cannot be written", advice)
+    if not place.is_dir():
+        return Finding("fix", f"{folder} is a file", f"mv '{folder}' '{folder}.old'")
+    own = not hasattr(os, "geteuid") or place.stat().st_uid == os.geteuid()
+    advice = f"chmod -R u+rwX '{place}'" if own else f"sudo chown -R \"$(id -un)\" '{place}'"
+    what = f"{folder} cannot be written" + ("" if own else ": it belongs to somebody else")
+    return Finding("fix", what, advice)
+
+
+def check_runtime(folder: Path) -> Finding:
+    """Can Jupyter keep the sockets of its kernels in `folder`, which it makes if there is none?"""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return Finding("ok", "Jupyter's own folder can be written")
+    except OSError as error:
+        advice = "set HOME (or JUPYTER_RUNTIME_DIR) to a folder that you can write in"
+        return Finding("fix", f"Jupyter cannot write in {folder}: {error.strerror}", advice)
+
+
+def check_environment(variables) -> list[Finding]:
+    """Variables that change what a notebook shows, left on from something else."""
+    found = []
+    if variables.get("TUTORIAL_QUICK", "") not in ("", "0"):
+        what = "TUTORIAL_QUICK is on: trainings are cut to three steps and claims are not checked"
+        found.append(Finding("note", what, "unset TUTORIAL_QUICK, and start again"))
+    backend = variables.get("MPLBACKEND", "")
+    if backend and "inline" not in backend:
+        what = f"MPLBACKEND is {backend}: notebooks of the course use the inline one all the same"
+        found.append(Finding("note", what, "unset MPLBACKEND, for notebooks of your own"))
+    return found
 
 
 def check_kernel(command: str | None, executable: str) -> Finding:
@@ -129,8 +161,24 @@ def check_kernel(command: str | None, executable: str) -> Finding:
 
 
 def examine(root: Path) -> list[Finding]:
-    """Every finding about this machine. A check that itself fails becomes a `fix`."""
-    checks = {
+    """Every finding about this machine."""
+    return [Finding("ok", machine.system()), *_findings(_all_checks(root))]
+
+
+def before_lab(root: Path) -> list[Finding]:
+    """What must be fixed or known before notebooks can run: the checks that take no time, since
+    they do without PyTorch."""
+    checks = _all_checks(root)
+    found = _findings({"runtime": checks["runtime"]})
+    if found[0].level == "ok":  # else others fail too, and their advice would not help
+        quick = ("python", "course", "dependencies", "machine", "kernel", "work", "variables")
+        found += _findings({name: checks[name] for name in quick})
+    return [f for f in found if f.level == "fix" or (f.level == "note" and f.advice)]
+
+
+def _all_checks(root: Path) -> dict:
+    return {
+        "python": lambda: check_python(sys.version_info),
         "course": lambda: check_course(*machine.course(root)),
         "dependencies": lambda: [check_dependency(*facts) for facts in machine.dependencies(root)],
         "machine": lambda: check_machine(*machine.size(root)),
@@ -139,8 +187,14 @@ def examine(root: Path) -> list[Finding]:
         "data": lambda: check_data(machine.photograph()),
         "kernel": lambda: check_kernel(machine.kernel_command(), sys.executable),
         "work": lambda: check_work(root / "work"),
+        "runtime": lambda: check_runtime(machine.runtime_folder()),
+        "variables": lambda: check_environment(os.environ),
     }
-    findings = [Finding("ok", machine.system()), check_python(sys.version_info)]
+
+
+def _findings(checks: dict) -> list[Finding]:
+    """What the checks find. One that itself fails becomes a `fix`."""
+    findings = []
     for name, check in checks.items():
         try:
             found = check()
@@ -157,9 +211,14 @@ def report(findings: list[Finding]) -> str:
     for level, title in (("note", "Worth knowing:"), ("fix", "To fix:")):
         advised = [f for f in findings if f.level == level and f.advice]
         if advised:
-            lines += ["", title, *(f"- {f.what}\n  {f.advice}" for f in advised)]
+            lines += ["", title, *map(advice, advised)]
     broken = any(f.level == "fix" for f in findings)
     return "\n".join(lines + ([] if broken else ["", "Nothing must be fixed."]))
+
+
+def advice(finding: Finding) -> str:
+    """A finding with what to do about it, on two lines."""
+    return f"- {finding.what}\n  {finding.advice}"
 
 
 def main(root: Path) -> int:

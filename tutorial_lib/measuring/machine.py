@@ -111,6 +111,13 @@ def kernel_command() -> str | None:
         return None
 
 
+def runtime_folder() -> Path:
+    """Where Jupyter keeps what its servers and kernels find each other by."""
+    from jupyter_core.paths import jupyter_runtime_dir
+
+    return Path(jupyter_runtime_dir())
+
+
 def installed(name: str) -> str | None:
     """A package's version, None if it is not installed."""
     try:
