@@ -319,6 +319,15 @@ def test_a_manifest_of_bytes_learns_the_cells_before_the_next_version(course):
     assert "replaced" in workspace.sync(course)[0]
 
 
+def test_without_a_manifest_what_reads_like_the_course_is_no_work(course):
+    workspace.sync(course)
+    put(course / "work" / NAME, saved("v1"))
+    (course / "work" / workspace.MANIFEST).unlink()
+    assert workspace.sync(course) == []
+    publish(course, "v2")
+    assert "replaced" in workspace.sync(course)[0]
+
+
 @pytest.mark.parametrize(
     "damage, words",
     [

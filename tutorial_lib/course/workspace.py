@@ -78,7 +78,7 @@ def sync(root: Path, chapters: list[str] | None = None) -> list[str]:
 def _follow_names(root: Path, files: list[Path], versions: dict[str, list[str]]) -> list[str]:
     """What there is to say of files whose chapter has another name now, or is gone.
 
-    What was handed out under the old name then counts for the new one, so it is said once.
+    The old name is then forgotten, so that it is said once.
     """
     names = [file.name for file in chapter_files(root)]
     gone = sorted(set(versions) - set(names))
@@ -86,17 +86,13 @@ def _follow_names(root: Path, files: list[Path], versions: dict[str, list[str]])
     for old in gone:
         unseen = [name for name in names if name not in versions]
         same_slug = [name for name in unseen if name[2:] == old[2:]]
-        moved_here = {
-            other[2:] for other in gone
-        }  # their chapters keep their slug, not their place
+        moved_here = {other[2:] for other in gone}  # such a chapter keeps its slug, not its place
         same_number = [n for n in unseen if n[:2] == old[:2] and n[2:] not in moved_here]
         new = next(iter(same_slug + same_number), None)
         if new and new not in [file.name for file in files]:
             continue  # its turn comes when that chapter is asked for
         handed_out = versions.pop(old)
-        if new:
-            versions[new] = handed_out
-        if (root / "work" / old).exists():
+        if (root / "work" / old).is_file():
             messages.append(_moved(root / "work" / old, new, handed_out))
     return messages
 
@@ -154,11 +150,11 @@ def _unreadable(target: Path, problem: str) -> str:
     told = f"{target.name}: it cannot be opened as a notebook ({problem}) and was left alone."
     kept = notebook_file.kept_copy(target)
     if kept is None:
-        return f"{told} To get a fresh copy, rename or delete it and start again."
+        return f"{told} To get a fresh copy, rename or delete it and start the course again."
     beside = _put_beside(target, kept, "recovered")
     return (
         f"{told} JupyterLab had kept an earlier state of it, which is beside it as "
-        f"work/{beside.name}. To go on with that one, delete {target.name} and rename it."
+        f"work/{beside.name}. To go on with that one, delete {target.name} and give it this name."
     )
 
 

@@ -25,7 +25,7 @@ def check(path: Path) -> None:
     Raises DamagedFile otherwise.
     """
     if wrong := _wrong(Path(path).resolve(), _listed()):
-        raise DamagedFile(f"{wrong}. {_repair(path)}.")
+        raise DamagedFile(f"{wrong}. {_repair(path)}")
 
 
 def problems() -> list[tuple[str, str]]:
@@ -59,7 +59,7 @@ def _listed() -> dict[Path, str]:
         lines = LIST.read_text(encoding="utf-8").splitlines() or [""]  # an empty list is damaged
         return {LIBRARY / name: checksum for checksum, name in map(str.split, lines)}
     except (OSError, ValueError) as error:
-        raise DamagedFile(f"{LIST} is missing or damaged. {_repair(LIST)}.") from error
+        raise DamagedFile(f"{LIST} is missing or damaged. {_repair(LIST)}") from error
 
 
 def _wrong(path: Path, listed: dict[Path, str]) -> str | None:
