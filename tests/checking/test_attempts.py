@@ -11,7 +11,7 @@ from tutorial_lib.checking import attempts
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A learner's copy that we stand in."""
-    (tmp_path / attempts.MANIFEST).write_text("{}")
+    (tmp_path / attempts.MANIFEST).write_text("{}", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -45,11 +45,12 @@ def test_a_damaged_line_is_skipped_and_told(folder):
 
 
 def test_two_notebooks_at_once_lose_nothing(folder):
-    code = (
-        "import sys; from tutorial_lib.checking.attempts import record\n"
-        "for i in range(200): record(f'{sys.argv[1]}.e{i}', True)"
+    code = (  # by its path: importing the package would import PyTorch, twice
+        "import runpy, sys; record = runpy.run_path(sys.argv[1])['record']\n"
+        "for i in range(200): record(f'{sys.argv[2]}.e{i}', True)"
     )
-    running = [subprocess.Popen([sys.executable, "-c", code, who]) for who in ("a", "b")]
+    start = [sys.executable, "-c", code, attempts.__file__]
+    running = [subprocess.Popen([*start, who]) for who in ("a", "b")]
     assert [process.wait(timeout=60) for process in running] == [0, 0]
     found = attempts.load()
     assert len(found.exercises) == 400 and found.broken == 0
@@ -59,6 +60,19 @@ def test_a_file_that_cannot_be_written_does_not_stop_the_check(folder, capsys):
     (folder / attempts.FILE).mkdir()
     attempts.record("vit.patches", True)
     assert "was not saved" in capsys.readouterr().out
+
+
+def test_a_file_that_cannot_be_read_is_said_and_stops_nothing(folder, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    attempts.record("vit.patches", True)
+    with monkeypatch.context() as patch:
+        patch.setattr(attempts.Path, "read_bytes", refuse)
+        assert attempts.load() == attempts.Progress(unreadable="Permission denied")
+    (folder / attempts.FILE).unlink()
+    (folder / attempts.FILE).mkdir()
+    assert attempts.load().unreadable
 
 
 def test_the_workspace_is_found_from_inside_it_only(folder):

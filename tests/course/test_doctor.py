@@ -8,6 +8,7 @@ from packaging.requirements import Requirement
 
 from tutorial_lib.course import doctor
 from tutorial_lib.course.doctor import Finding
+from tutorial_lib.data import checksums
 from tutorial_lib.measuring import machine
 
 ROOT = Path(__file__).parents[2]
@@ -97,6 +98,15 @@ def test_machine_and_data_and_course():
     assert doctor.check_course(None, "abc", here=True).level == "fix"
     moved = doctor.check_course("0.1.0", "abc", here=False)
     assert moved.level == "fix" and "course.py lab" in moved.advice
+
+
+def test_shipped_files():
+    (whole,) = doctor.check_shipped([])
+    assert whole.level == "ok"
+    assert doctor.check_shipped([("x is missing", "get it")]) == [
+        Finding("fix", "x is missing", "get it")
+    ]
+    assert doctor.check_shipped(checksums.problems()) == [whole]
 
 
 def test_work(tmp_path):

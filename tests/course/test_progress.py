@@ -4,14 +4,14 @@ from types import SimpleNamespace as Thing
 
 import pytest
 
-from tutorial_lib.checking.attempts import MANIFEST, Progress, load, record
+from tutorial_lib.checking.attempts import FILE, MANIFEST, Progress, load, record
 from tutorial_lib.course import progress
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A learner's copy that we stand in."""
-    (tmp_path / MANIFEST).write_text("{}")
+    (tmp_path / MANIFEST).write_text("{}", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -29,6 +29,13 @@ def course(**chapters):
 
 def test_damaged_lines_are_told():
     assert "3 damaged line(s)" in progress.table(Progress(broken=3), course(vit=["patches"]))
+
+
+def test_a_progress_file_that_cannot_be_read_is_told_under_the_table(folder):
+    (folder / FILE).mkdir()
+    shown = progress.ProgressTable(folder, course(vit=["patches"]))
+    for text in (repr(shown), shown._repr_html_()):
+        assert "0/1" in text and "nothing counts as solved" in text and "rename it" in text
 
 
 def test_the_table_shows_bars_counts_and_what_comes_next(folder):

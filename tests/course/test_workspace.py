@@ -1,32 +1,35 @@
 """A learner's file is never lost, whatever happens to the course's."""
 
+import hashlib
 import json
 import os
 
 import pytest
+from workspace_helpers import NAME, make_course, mine, notebook, publish, put, work
 
 from tutorial_lib.course import workspace
-
-NAME = "01_self_attention.ipynb"
 
 
 @pytest.fixture
 def course(tmp_path):
-    """A course of two chapters."""
-    (tmp_path / "chapters").mkdir()
-    publish(tmp_path, "v1")
-    publish(tmp_path, "v1 of two", "02_positions.ipynb")
-    (tmp_path / "chapters" / "01_self_attention.md").write_text("source")
-    return tmp_path
+    return make_course(tmp_path)
 
 
-def publish(root, text, name=NAME):
-    (root / "chapters" / name).write_text(text)
+def saved(text):
+    """The same notebook as JupyterLab saves it after it was run to the end."""
+    result = {"output_type": "stream", "name": "stdout", "text": ["42"]}
+    book = notebook(text, source=text, outputs=[result], execution_count=7)
+    book["cells"][1]["metadata"] = {"collapsed": True, "scrolled": False, "trusted": True}
+    book["cells"].append({"cell_type": "code", "id": "c", "source": [], "metadata": {}})
+    return book | {"metadata": {"language_info": {"name": "python"}}, "nbformat_minor": 4}
 
 
-def work(root):
-    """Every visible file of work/, with its text."""
-    return {p.name: p.read_text() for p in (root / "work").iterdir() if p.name[0] != "."}
+def old_manifest(root):
+    """The manifest as it was written when only the bytes of notebooks were compared."""
+    files = sorted((root / "chapters").glob("*.ipynb"))
+    versions = {f.name: [hashlib.sha256(f.read_bytes()).hexdigest()] for f in files}
+    text = json.dumps({"versions": versions})
+    (root / "work" / workspace.MANIFEST).write_text(text, encoding="utf-8")
 
 
 def test_first_sync_copies_the_learner_notebooks_only(course):
@@ -44,7 +47,7 @@ def test_second_sync_does_and_says_nothing(course):
 
 def test_a_changed_file_stays_when_the_course_does_not_change(course):
     workspace.sync(course)
-    (course / "work" / NAME).write_text("mine")
+    mine(course)
     assert workspace.sync(course) == []
     assert work(course)[NAME] == "mine"
 
@@ -59,7 +62,7 @@ def test_an_unchanged_file_is_replaced_by_its_new_version(course):
 
 def test_beside_a_changed_file_the_new_version_is_offered_once(course):
     workspace.sync(course)
-    (course / "work" / NAME).write_text("mine")
+    mine(course)
     publish(course, "v2")
     (message,) = workspace.sync(course)
     assert work(course)[NAME] == "mine"
@@ -72,7 +75,7 @@ def test_beside_a_changed_file_the_new_version_is_offered_once(course):
 
 def test_offers_do_not_overwrite_each_other(course):
     workspace.sync(course)
-    (course / "work" / NAME).write_text("mine")
+    mine(course)
     for version in ("v2", "v3", "v4"):
         publish(course, version)
         workspace.sync(course)
@@ -87,7 +90,7 @@ def test_offers_do_not_overwrite_each_other(course):
 
 def test_an_offer_that_was_taken_counts_as_unchanged(course):
     workspace.sync(course)
-    (course / "work" / NAME).write_text("mine")
+    mine(course)
     publish(course, "v2")
     workspace.sync(course)
     os.replace(course / "work" / "01_self_attention.updated.ipynb", course / "work" / NAME)
@@ -98,7 +101,7 @@ def test_an_offer_that_was_taken_counts_as_unchanged(course):
 
 def test_going_back_to_an_older_course_offers_nothing_twice(course):
     workspace.sync(course)
-    (course / "work" / NAME).write_text("mine")
+    mine(course)
     publish(course, "v2")
     workspace.sync(course)
     publish(course, "v1")
@@ -117,8 +120,8 @@ def test_a_deleted_copy_comes_back_fresh(course):
 @pytest.mark.parametrize("broken", ["", "{", "[]", '{"versions": 3}', '{"versions": {"a": 1}}'])
 def test_a_broken_manifest_is_kept_and_loses_nothing(course, broken):
     workspace.sync(course)
-    (course / "work" / NAME).write_text("mine")
-    (course / "work" / workspace.MANIFEST).write_text(broken)
+    mine(course)
+    (course / "work" / workspace.MANIFEST).write_text(broken, encoding="utf-8")
     publish(course, "v2")
     publish(course, "v2 of two", "02_positions.ipynb")
     messages = workspace.sync(course)
@@ -133,7 +136,7 @@ def test_a_broken_manifest_is_kept_and_loses_nothing(course, broken):
 
 def test_without_a_manifest_existing_files_are_the_learners(course):
     (course / "work").mkdir()
-    (course / "work" / NAME).write_text("mine")
+    mine(course)
     workspace.sync(course)
     assert work(course)[NAME] == "mine"
     assert work(course)["01_self_attention.updated.ipynb"] == "v1"
@@ -175,18 +178,18 @@ def test_a_read_only_folder_is_explained(course):
 
 
 def test_a_file_in_the_place_of_the_folder_is_explained(course):
-    (course / "work").write_text("something else")
+    (course / "work").write_text("something else", encoding="utf-8")
     with pytest.raises(workspace.WorkspaceError, match="work"):
         workspace.sync(course)
-    assert (course / "work").read_text() == "something else"
+    assert (course / "work").read_text(encoding="utf-8") == "something else"
 
 
 def test_a_sync_cut_off_before_the_manifest_was_written_is_taken_up(course):
     workspace.sync(course)
-    manifest = (course / "work" / workspace.MANIFEST).read_text()
+    manifest = (course / "work" / workspace.MANIFEST).read_text(encoding="utf-8")
     publish(course, "v2")
     workspace.sync(course)
-    (course / "work" / workspace.MANIFEST).write_text(manifest)  # as if it had died before this
+    (course / "work" / workspace.MANIFEST).write_text(manifest, encoding="utf-8")  # as if it died
     assert workspace.sync(course) == []
     publish(course, "v3")
     workspace.sync(course)
@@ -201,5 +204,87 @@ def test_the_copy_can_be_written_even_if_the_course_cannot(course):
 
 def test_the_manifest_is_plain_json(course):
     workspace.sync(course)
-    versions = json.loads((course / "work" / workspace.MANIFEST).read_text())["versions"]
+    versions = json.loads((course / "work" / workspace.MANIFEST).read_text(encoding="utf-8"))[
+        "versions"
+    ]
     assert set(versions) == {NAME, "02_positions.ipynb"}
+
+
+def test_what_jupyterlab_adds_is_no_change(course):
+    workspace.sync(course)
+    put(course / "work" / NAME, saved("v1"))
+    assert workspace.sync(course) == []  # and nobody's outputs are cleared without need
+    assert json.loads((course / "work" / NAME).read_text(encoding="utf-8")) == saved("v1")
+    publish(course, "v2")
+    (message,) = workspace.sync(course)
+    assert work(course) == {NAME: "v2", "02_positions.ipynb": "v1 of two"}
+    assert "you had not changed it; the outputs of its cells were cleared" in message
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"source": ["v1\n"]},
+        {"cell_type": "raw"},
+        {"source": ["mine"]},
+    ],
+)
+def test_a_change_of_a_cell_is_work(course, change):
+    workspace.sync(course)
+    put(course / "work" / NAME, notebook("v1", **change))
+    publish(course, "v2")
+    assert "Yours has changes" in workspace.sync(course)[0]
+    assert work(course)[NAME] == "".join(change.get("source", ["v1"]))
+
+
+def test_added_moved_and_deleted_cells_are_work(course):
+    workspace.sync(course)
+    title, code = notebook("v1")["cells"]
+    for number, cells in enumerate([[title, code, title], [code, title], [title]], 2):
+        put(course / "work" / NAME, notebook("v1") | {"cells": cells})
+        publish(course, f"v{number}")
+        assert "Yours has changes" in workspace.sync(course)[0]
+
+
+def test_beside_a_changed_file_nothing_is_offered_that_reads_the_same(course):
+    """For example when only the folding of cells is new."""
+    workspace.sync(course)
+    mine(course)
+    put(course / "chapters" / NAME, notebook("v1", metadata={"tags": ["hide-input"]}))
+    assert workspace.sync(course) == []
+    assert work(course) == {NAME: "mine", "02_positions.ipynb": "v1 of two"}
+    mine(course, "v1")
+    workspace.sync(course)
+    assert "hide-input" in (course / "work" / NAME).read_text(encoding="utf-8")
+
+
+def test_a_manifest_of_bytes_is_understood(course):
+    workspace.sync(course)
+    old_manifest(course)
+    mine(course)
+    publish(course, "v2")
+    publish(course, "v2 of two", "02_positions.ipynb")
+    workspace.sync(course)
+    assert work(course) == {
+        NAME: "mine",
+        "01_self_attention.updated.ipynb": "v2",
+        "02_positions.ipynb": "v2 of two",
+    }
+
+
+def test_a_manifest_of_bytes_learns_the_cells_before_the_next_version(course):
+    workspace.sync(course)
+    old_manifest(course)
+    put(course / "work" / NAME, saved("v1"))
+    assert workspace.sync(course) == []
+    publish(course, "v2")
+    assert "replaced" in workspace.sync(course)[0]
+
+
+def test_without_a_manifest_what_reads_like_the_course_is_no_work(course):
+    workspace.sync(course)
+    put(course / "work" / NAME, saved("v1"))
+    (course / "work" / workspace.MANIFEST).unlink()
+    assert workspace.sync(course) == []
+    publish(course, "v2")
+    assert "replaced" in workspace.sync(course)[0]

@@ -29,10 +29,12 @@ class History:
 
 @dataclass
 class Progress:
-    """Everything in a progress file: exercises by key, and how many lines could not be read."""
+    """Everything in a progress file: exercises by key, how many lines could not be read, and why
+    nothing could be where that is so."""
 
     exercises: dict[str, History] = field(default_factory=dict)
     broken: int = 0
+    unreadable: str = ""
 
     def solved(self, key: str) -> bool:
         return key in self.exercises and self.exercises[key].solved is not None
@@ -64,9 +66,15 @@ def load(folder: Path | None = None) -> Progress:
     """Read the progress file of `folder` (default: the learner's copy we are in); empty if none."""
     folder = folder or find_workspace()
     progress = Progress()
-    if folder is None or not Path(folder, FILE).exists():
+    if folder is None:
         return progress
-    for line in filter(bytes.strip, Path(folder, FILE).read_bytes().splitlines()):
+    try:
+        lines = Path(folder, FILE).read_bytes().splitlines()
+    except FileNotFoundError:
+        return progress
+    except OSError as error:  # the table still comes, and says so
+        return Progress(unreadable=error.strerror or str(error))
+    for line in filter(bytes.strip, lines):
         try:
             entry = json.loads(line)
             key, passed, at = str(entry["exercise"]), bool(entry["passed"]), str(entry["at"])

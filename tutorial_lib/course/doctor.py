@@ -10,6 +10,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from tutorial_lib.data import checksums
 from tutorial_lib.measuring import machine
 
 REINSTALL = (
@@ -111,6 +112,13 @@ def check_data(shape: tuple) -> Finding:
     return Finding("fix", f"the astronaut photograph has the shape {shape}", REINSTALL)
 
 
+def check_shipped(problems: list[tuple[str, str]]) -> list[Finding]:
+    """`problems` are pairs of what is wrong with a shipped file and how to repair it."""
+    if problems:
+        return [Finding("fix", what, repair) for what, repair in problems]
+    return [Finding("ok", "shipped data and checkpoints are whole")]
+
+
 def check_work(folder: Path) -> Finding:
     """Can the learner's copy be written in `folder`, or the folder itself be made?"""
     place = folder if folder.exists() else folder.parent
@@ -185,6 +193,7 @@ def _all_checks(root: Path) -> dict:
         "device": lambda: check_device(**machine.gpu()),
         "triton": lambda: check_triton(*machine.triton()),
         "data": lambda: check_data(machine.photograph()),
+        "shipped files": lambda: check_shipped(checksums.problems()),
         "kernel": lambda: check_kernel(machine.kernel_command(), sys.executable),
         "work": lambda: check_work(root / "work"),
         "runtime": lambda: check_runtime(machine.runtime_folder()),

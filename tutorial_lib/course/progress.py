@@ -46,6 +46,12 @@ def _bar(solved: int, total: int) -> str:
 
 
 def _notice(progress: Progress) -> list[str]:
+    if progress.unreadable:
+        return [
+            f"{FILE} could not be read ({progress.unreadable}), so nothing counts as solved here, "
+            f"and new answers are not recorded. Make work/{FILE} a file that you may read and "
+            "write, or rename it: a new one is then begun."
+        ]
     text = f"{FILE}: {progress.broken} damaged line(s) could not be read and did not count."
     return [text] if progress.broken else []
 

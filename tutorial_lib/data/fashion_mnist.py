@@ -5,10 +5,14 @@ Algorithms (1708.07747), licence MIT. The course ships a part of it, so nothing 
 `files/README.md` says from where and how it was made.
 """
 
+import lzma
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import torch
+
+from tutorial_lib.data import checksums
 
 NAMES = (
     "T-shirt/top", "trouser", "pullover", "dress", "coat",
@@ -31,8 +35,8 @@ def fashion_mnist(split: str, count: int | None = None) -> tuple[torch.Tensor, t
 
     split  "train" or "test"
     count  how many; all that are shipped, 20,000 or 2,000, if not given
-    Raises ValueError for another split or count. FileNotFoundError, with the command that helps,
-    for more pictures than are shipped before they were unpacked.
+    Raises ValueError for another split or count; FileNotFoundError, with the command that helps,
+    for more pictures than are shipped before they were unpacked; checksums.DamagedFile.
     """
     if split not in SHIPPED:
         raise ValueError(f'split should be "train" or "test", got {split!r}')
@@ -41,12 +45,20 @@ def fashion_mnist(split: str, count: int | None = None) -> tuple[torch.Tensor, t
         raise ValueError(f"count should be 1 to {ORIGINAL[split]:,} for {split!r}, got {count:,}")
     # The full file begins with the shipped pictures, so it makes no difference which one is read.
     file = SHIPPED_FILE if count <= SHIPPED[split] else FULL_FILE.expanduser()
+    checksums.check(file)
+    unpack = (
+        "Get the package that tutorial_lib/data/files/README.md names and run: "
+        "python -m tutorial_lib.data.make_fashion_mnist DEB --full"
+    )
     if not file.exists():
         raise FileNotFoundError(
             f"{count:,} pictures are more than the {SHIPPED[split]:,} that are shipped, and {file} "
-            "is not there. Get the package that tutorial_lib/data/files/README.md names and run: "
-            "python -m tutorial_lib.data.make_fashion_mnist DEB --full"
+            f"is not there. {unpack}"
         )
-    with np.load(file) as arrays:
-        images, labels = arrays[f"{split}_images"][:count], arrays[f"{split}_labels"][:count]
+    try:
+        with np.load(file) as arrays:
+            images, labels = arrays[f"{split}_images"][:count], arrays[f"{split}_labels"][:count]
+    except (zipfile.BadZipFile, lzma.LZMAError, KeyError, ValueError, EOFError) as error:
+        # Of the file in the user's cache there is no checksum: it may be packed by another liblzma.
+        raise checksums.DamagedFile(f"{file} is damaged ({error}). {unpack}") from error
     return torch.from_numpy(images).float() / 255, torch.from_numpy(labels).long()

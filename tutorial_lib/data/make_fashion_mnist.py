@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tutorial_lib.data import checksums
 from tutorial_lib.data.fashion_mnist import FULL_FILE, NAMES, ORIGINAL, SHIPPED, SHIPPED_FILE
 
 SHA256 = "39e172fe32dd318ebb3e512220c3beea2fa47d7e20bab348fb4e0922d6beefc0"
@@ -111,6 +112,7 @@ def main(arguments: list[str] | None = None) -> None:
         raise SystemExit(str(error)) from None
     file.parent.mkdir(parents=True, exist_ok=True)
     pack(original(deb), counts, file)
+    checksums.restate(file)
     checksum = hashlib.sha256(file.read_bytes()).hexdigest()
     print(f"{file}\n{file.stat().st_size:,} bytes, sha256 {checksum}")
 

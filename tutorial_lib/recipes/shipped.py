@@ -5,10 +5,11 @@ import platform
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from tutorial_lib.data import checksums
 from tutorial_lib.training.device import best_device
 
 
@@ -24,10 +25,22 @@ def save(path: Path, model: nn.Module, **record) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {name: x.cpu().contiguous() for name, x in model.state_dict().items()}
     save_file(tensors, path, {name: str(value) for name, value in record.items()})
+    checksums.restate(path)  # made anew in its place, it is what is shipped from now on
 
 
 def load(path: Path, model: nn.Module) -> tuple[nn.Module, dict[str, str]]:
-    """Give a model the weights that `save` wrote; return it, in testing mode, and the record."""
-    model.load_state_dict(load_file(path))
-    with safe_open(path, framework="pt") as file:
-        return model.eval(), file.metadata()
+    """Give a model the weights that `save` wrote; return it, in testing mode, and the record.
+
+    Raises checksums.DamagedFile for a shipped checkpoint that is not what it was, and for any
+    file that is no checkpoint.
+    """
+    checksums.check(path)
+    try:
+        weights = load_file(path)
+        with safe_open(path, framework="pt") as file:
+            record = file.metadata()
+    except SafetensorError as error:
+        message = f"{path} is no checkpoint, or a damaged one ({error}). Run its recipe again."
+        raise checksums.DamagedFile(message) from error
+    model.load_state_dict(weights)
+    return model.eval(), record
