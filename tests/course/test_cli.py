@@ -150,7 +150,7 @@ def test_a_console_that_is_not_utf_8_gets_plain_characters(encoding, tmp_path):
     command = [sys.executable, "-m", "tutorial_lib", "progress"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, env=environment, timeout=60)
     assert done.returncode == 0, done.stderr
-    assert b"Start here" in done.stdout and b"." * 10 in done.stdout
+    assert b"Start here" in done.stdout and b"0/1" in done.stdout
     console.use_plain_characters()
     assert "✓ ☃".encode(encoding, errors="plain") == b"+ ?"
 

@@ -45,18 +45,18 @@ def test_the_table_shows_bars_counts_and_what_comes_next(folder):
         record(f"vit.{name}", True)
     lines = progress.table(load(), exercises).splitlines()
     assert len(lines) == 2
-    assert lines[0].startswith("01 Vit ") and "██████░░░░  6/10" in lines[0]
+    assert lines[0].startswith("01 Vit ") and "██████····  6/10" in lines[0]
     assert lines[0].endswith("next: e6")
-    assert "░░░░░░░░░░  0/1" in lines[1]
+    assert "··········  0/1" in lines[1]
 
 
 def test_a_bar_is_full_or_empty_only_when_that_is_true(folder):
     exercises = course(vit=[f"e{i}" for i in range(30)])
     record("vit.e0", True)
-    assert "█░░░░░░░░░  1/30" in progress.table(load(), exercises)
+    assert "█·········  1/30" in progress.table(load(), exercises)
     for i in range(29):
         record(f"vit.e{i}", True)
-    assert "█████████░ 29/30" in progress.table(load(), exercises)
+    assert "█████████· 29/30" in progress.table(load(), exercises)
 
 
 def test_in_a_notebook_it_is_a_table_with_links(folder):

@@ -9,6 +9,7 @@ softmax = exercise.softmax.check(softmax)   # in a notebook, under the learner's
 """
 
 import inspect
+import re
 import textwrap
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from tutorial_lib.checking import attempts
 from tutorial_lib.checking.comparing import describe
 from tutorial_lib.checking.diagnosis import chain, diagnose
 from tutorial_lib.checking.trials import Trial, agrees, try_all
+
+EMPHASIS = re.compile(r"(?<![\w*])\*(\w[\w ]*)\*(?![\w*])")  # *so*, but not a * b * c
 
 
 class NotYet(Exception):
@@ -79,7 +82,8 @@ class Exercise:
         """Decorator: a wrong variant of the reference, and the sentence that helps its author."""
 
         def remember(function: Callable) -> Callable:
-            self.mistakes.append(Mistake(function.__name__, _one_line(message), function))
+            text = EMPHASIS.sub(r"\1", _one_line(message))  # printed as it stands
+            self.mistakes.append(Mistake(function.__name__, text, function))
             return function
 
         return remember

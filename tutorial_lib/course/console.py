@@ -10,7 +10,7 @@ def plain(error: UnicodeEncodeError) -> tuple[str, int]:
     """An error handler for codecs: what a console cannot write, in ASCII, `?` where there is none.
     Blocks of a bar become # and a full stop."""
     text = error.object[error.start : error.end]
-    bars = {"█": "#", "░": "."}
+    bars = {"█": "#", "·": "."}
     return "".join((PLAIN | bars).get(letter, "?") for letter in text), error.end
 
 

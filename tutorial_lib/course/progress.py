@@ -7,6 +7,7 @@ from pathlib import Path
 from tutorial_lib.checking.attempts import FILE, Progress, load
 
 ROOT = Path(__file__).parents[2]
+LEFT = ' style="text-align:left"'  # JupyterLab aligns cells of a table to the right
 
 
 def exercises_of(slug: str) -> list:
@@ -40,9 +41,9 @@ def _rows(progress: Progress, exercises: list[tuple]):
 
 
 def _bar(solved: int, total: int) -> str:
-    """Full only when all is solved, empty only when nothing is."""
+    """Ten places: full only when all is solved, empty only when nothing is."""
     filled = max(solved * 10 // total, 1) if solved else 0
-    return "█" * filled + "░" * (10 - filled)
+    return "█" * filled + "·" * (10 - filled)
 
 
 def _notice(progress: Progress) -> list[str]:
@@ -79,11 +80,13 @@ class ProgressTable:
         return table(self.progress, self.exercises)
 
     def _repr_html_(self) -> str:
-        rows = ["<tr><th>Chapter</th><th></th><th>Solved</th><th>Next exercise</th></tr>"]
+        heads = ("Chapter", "", "Solved", "Next exercise")
+        rows = ["<tr>" + "".join(f"<th{LEFT}>{head}</th>" for head in heads) + "</tr>"]
         for c, solved, total, following in _rows(self.progress, self.exercises):
             link = f'<a href="{c.stem}.ipynb">{c.number} {html.escape(c.title)}</a>'
             after = html.escape(following.title) if following else "all solved"
-            cells = (link, _bar(solved, total), f"{solved}/{total}", after)
-            rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+            bar = f'<progress value="{solved}" max="{total}"></progress>'
+            cells = (link, bar, f"{solved}/{total}", after)
+            rows.append("<tr>" + "".join(f"<td{LEFT}>{cell}</td>" for cell in cells) + "</tr>")
         notice = "".join(f"<p>{line}</p>" for line in _notice(self.progress))
         return f"<table>{''.join(rows)}</table>{notice}"

@@ -2,7 +2,9 @@
 
 import math
 import os
+import textwrap
 
+WIDTH = 68  # letters: a page of 900 pixels, beside JupyterLab's file browser, breaks longer lines
 # What a test may not compare, because it differs between machines, is printed behind this mark.
 MEASURED = "  measured  "
 
@@ -34,14 +36,22 @@ def claim(text: str, holds: bool, *, system: str = "", trained: bool = False, **
     """
     if type(holds).__name__ not in ("bool", "bool_"):
         raise TypeError(f"claim: holds should be True or False, got {holds!r}")
-    figures = MEASURED + ", ".join(f"{_words(k)} {_figure(v)}" for k, v in measured.items())
+    said = ", ".join(f"{_words(k)} {_figure(v)}" for k, v in measured.items())
+    figures = _lines(MEASURED + said, indent=len(MEASURED))
     label = f"claim [{system}]" if system else "claim"
     if trained and quick():
-        print(f"– {label}: {text} (not checked in quick mode)")
+        print(_lines(f"– {label}: {text} (not checked in quick mode)", indent=2))
         return
     if not holds:
         raise ClaimFailed(f"{text}\n{figures}")
-    print(f"✓ {label}: {text}" + (f"\n{figures}" if measured else ""))
+    print(_lines(f"✓ {label}: {text}", indent=2) + (f"\n{figures}" if measured else ""))
+
+
+def _lines(text: str, indent: int) -> str:
+    """The text in lines of at most WIDTH letters, all but the first indented; no word is broken."""
+    return textwrap.fill(
+        text, WIDTH, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _words(name: str) -> str:

@@ -1,8 +1,10 @@
 """How the course's figures look, and the two figures that several chapters draw."""
 
+import html
+
 import matplotlib.pyplot as plt
 import numpy as np
-from IPython.display import display
+from IPython.display import HTML, display
 
 # Colours that people with any colour vision can tell apart: Okabe and Ito 2008, "Color Universal
 # Design". Their yellow is left out: as a line on white paper it is too faint.
@@ -16,6 +18,8 @@ def style():
         "font.size": 10,
         "figure.dpi": 90,
         "savefig.dpi": 90,
+        "figure.facecolor": "white",  # a ground of its own: readable on a dark page
+        "savefig.facecolor": "white",
         "figure.constrained_layout.use": True,
         "axes.spines.top": False,
         "axes.spines.right": False,
@@ -26,11 +30,16 @@ def style():
     })  # fmt: skip
 
 
+# What only a screen reader finds: JupyterLab puts no `alt` on a picture, though the output has it.
+HIDDEN = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)"
+
+
 def show(alt, figure=None):
     """Display a figure (the current one if not given) in a notebook, with `alt` for those who do
     not see it: what the figure shows, and what is to be seen in it."""
     figure = figure or plt.gcf()
     display(figure, metadata={"image/png": {"alt": alt}})
+    display(HTML(f'<p style="{HIDDEN}">Figure: {html.escape(alt)}</p>'))
     plt.close(figure)  # or the notebook would show it a second time
 
 
