@@ -12,7 +12,7 @@ import nbformat
 import pytest
 
 from tutorial_lib.authoring.execute import execute, socket_folder
-from tutorial_lib.authoring.expand import expand
+from tutorial_lib.authoring.expand import expand, is_folded
 
 building = importlib.import_module("tutorial_lib.authoring.build")  # not the function of that name
 NAME = "00_start_here"
@@ -123,7 +123,8 @@ def test_streams_are_joined_and_nothing_of_the_machine_is_kept(built):
 def test_a_second_build_changes_nothing_and_runs_nothing(built, capsys):
     before = solution(built).read_bytes(), solution(built).stat().st_mtime_ns
     assert building.build(built)
-    assert capsys.readouterr().out == f"{NAME}: unchanged\n"
+    first, shape, *_ = capsys.readouterr().out.splitlines()
+    assert first == f"{NAME}: unchanged" and shape.startswith("    5 min (core 5), 24 words")
     assert (solution(built).read_bytes(), solution(built).stat().st_mtime_ns) == before
 
 
@@ -236,6 +237,40 @@ def test_kernels_start_where_the_temporary_folder_has_a_long_name(tmp_path, monk
         assert len(f"{folder}/socket-1") < 100
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("print(6 * 7)")])
     assert execute(notebook, tmp_path).cells[0].outputs[0].text == "42\n"
+
+
+def test_a_folded_cell_shows_its_first_line_alone_in_both_notebooks(tmp_path):
+    folded = "```{code-cell}\n:tags: [fold]\n\n# Draw the map\nprint(1)\n```\n"
+    source = put(tmp_path, CHAPTER + "\n" + folded)
+    for solved in (True, False):
+        cell = expand(source, solved=solved).cells[-1]
+        assert cell.source == "# Draw the map\nprint(1)" and is_folded(cell)
+        assert cell.metadata == {
+            "jupyter": {"source_hidden": True},
+            "cellView": "form",
+            "tags": ["hide-input"],
+        }
+    put(tmp_path, CHAPTER + "\n" + folded.replace("# Draw the map\n", ""))
+    with pytest.raises(ValueError, match=f"{NAME}.md: a folded cell begins with a comment"):
+        expand(source, solved=False)
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("", "nothing in it"),
+        ("---\njupytext: [\n---\n\n# Title\n", rf"{NAME}.md:\d+: its YAML cannot be read"),
+        ("# Title\n\n```{code-cell}\n:tags: [a\n\n1\n```\n", f"{NAME}.md"),
+    ],
+    ids=["empty", "header", "cell"],
+)
+def test_a_source_that_is_empty_or_broken_is_named_and_overwrites_nothing(tmp_path, text, said):
+    source = put(tmp_path, text)
+    notebook = source.with_suffix(".ipynb")
+    notebook.write_text("kept", encoding="utf-8")
+    with pytest.raises(ValueError, match=said):
+        building.build(tmp_path)
+    assert notebook.read_text(encoding="utf-8") == "kept"
 
 
 def test_a_bad_file_name_and_an_unknown_number_are_named(tmp_path):

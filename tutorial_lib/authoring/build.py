@@ -8,6 +8,7 @@ from pathlib import Path
 import nbformat
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
+from tutorial_lib.authoring import shape
 from tutorial_lib.authoring.execute import execute, normalise, write
 from tutorial_lib.authoring.expand import expand, slug_of
 from tutorial_lib.measuring import records
@@ -32,8 +33,10 @@ def build(root: Path, chapters: list[str] | None = None) -> bool:
     """
     good = True
     for source in sources(root, chapters):
+        shape.state_minutes(root, source)
         write(expand(source, solved=False), source.with_suffix(".ipynb"))
         good &= _build_solution(root, source)
+        print(f"    {shape.line(source)}")
     return good
 
 

@@ -6,6 +6,9 @@ In the source an exercise is one code cell with one line,
 
 which runs as it stands when the source is opened as a notebook. `expand` puts a heading with hints
 in front and replaces the line by the learner's stub or by the reference's source, with the check.
+
+A cell with the tag `fold` (imports, drawings, assertions) shows its first line alone, a comment
+that says what it does, and its output in full.
 """
 
 import hashlib
@@ -16,6 +19,8 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+import yaml
+from jupytext.myst import MystMetadataParsingError
 
 EXERCISE = re.compile(r"(\w+) = exercise\.(\w+)\.reference")
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
@@ -32,19 +37,36 @@ def slug_of(source: Path) -> str:
 def expand(source: Path, solved: bool) -> nbformat.NotebookNode:
     """The learner's notebook of a chapter, or the solved one, not executed.
 
-    Raises ValueError, naming the file, for an exercise that its module does not hold.
+    Raises ValueError, naming the file, for a source that is empty or no valid MyST Markdown, for an
+    exercise that its module does not hold and for a folded cell that does not say what it does.
     """
     cells, number = [], 0
-    for cell in jupytext.read(source).cells:
+    for cell in _read(source).cells:
         match = EXERCISE.fullmatch(cell.source.strip()) if cell.cell_type == "code" else None
         if not match:
-            cells.append(_clean(cell))
+            cells.append(_clean(cell, source))
             continue
         number += 1
         exercise = _exercise(source, *match.groups())
         cells += _exercise_cells(exercise, number, solved)
     _make_ids_unique(cells)
     return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": KERNEL})
+
+
+def _read(source: Path):
+    text = source.read_text(encoding="utf-8")
+    try:
+        notebook = jupytext.reads(text, fmt="md:myst")
+    except (yaml.YAMLError, MystMetadataParsingError) as error:
+        place = getattr(error, "problem_mark", None)
+        where = f"{source.name}:{place.line + 2}" if place else source.name
+        what = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise ValueError(f"{where}: its YAML cannot be read: {what}") from error
+    if not any(cell.source.strip() for cell in notebook.cells):
+        raise ValueError(
+            f"{source.name}: there is nothing in it; its notebooks are left as they are"
+        )
+    return notebook
 
 
 def _exercise(source: Path, variable: str, name: str):
@@ -76,10 +98,26 @@ def _exercise_cells(exercise, number: int, solved: bool) -> list:
     return [text, code]
 
 
-def _clean(cell):
-    tags = cell.metadata.get("tags", [])
+def is_folded(cell) -> bool:
+    """Whether JupyterLab shows only the first line of a cell's source."""
+    return bool(cell.metadata.get("jupyter", {}).get("source_hidden"))
+
+
+def _clean(cell, source: Path):
+    tags = [tag for tag in cell.metadata.get("tags", []) if tag != "fold"]
+    metadata = {}
+    if "fold" in cell.metadata.get("tags", []):
+        if not cell.source.startswith("# "):
+            raise ValueError(
+                f"{source.name}: a folded cell begins with a comment, the one line that is seen of "
+                f"it; this one begins with {cell.source.splitlines()[0] if cell.source else ''!r}"
+            )
+        tags.append("hide-input")  # for pages made with MyST
+        metadata = {"jupyter": {"source_hidden": True}, "cellView": "form"}  # JupyterLab, Colab
+    if tags:
+        metadata["tags"] = tags
     make = nbformat.v4.new_code_cell if cell.cell_type == "code" else nbformat.v4.new_markdown_cell
-    new = make(cell.source, metadata={"tags": tags} if tags else {})
+    new = make(cell.source, metadata=metadata)
     # Ids from the text: building twice, or moving a cell, changes no other cell.
     new.id = hashlib.sha1(cell.source.encode()).hexdigest()[:12]
     return new

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 START, END = "<!-- chapters -->", "<!-- /chapters -->"
 ALLOWED = {
     "level": (range(1, 6), "1 to 5"),
-    "minutes": (range(30, 301), "30 to 300"),
+    "minutes": (range(5, 401), "5 to 400"),
     "grade": (tuple("ABCD"), "A to D"),
     "status": (("planned", "built"), "planned or built"),
 }
