@@ -1,4 +1,4 @@
-"""The shape of a chapter: counted on a tiny one, and what is said of a chapter is what is counted."""
+"""The shape of a chapter: counted on a tiny one; a chapter states the minutes that are counted."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,12 @@ from tutorial_lib.authoring.build import sources
 from tutorial_lib.course import survey
 
 ROOT = Path(__file__).parents[2]
-STUB = "class Two(nn.Module):\n    def forward(self, x):\n        raise NotImplementedError\n\n\ncheck()"
+STUB = """class Two(nn.Module):
+    def forward(self, x):
+        raise NotImplementedError
+
+
+check()"""
 ANSWER = """class Two(nn.Module):
     def __init__(self):
         super().__init__()

@@ -169,7 +169,7 @@ def test_built_without_a_solved_notebook(tmp_path):
         ('grade = "A"', 'grade = "AB"', "grade is 'AB', expected A to D"),
         ("[P] without", "without", "expected text with a tag [P] or [E]"),
         ('reference = "torch.nn.Transformer"\n', "", "reference is None, expected str"),
-        ("minutes = 180", "minutes = 15", "minutes is 15, expected 30 to 300"),
+        ("minutes = 180", "minutes = 4", "minutes is 4, expected 5 to 400"),
         ("level = 3", "level = 6", "level is 6, expected 1 to 5"),
         ("spine = true", 'spine = "yes"', "spine is 'yes', expected bool"),
     ],
