@@ -91,7 +91,7 @@ def test_has_three_hints_and_at_least_four_mistakes(exercise):
 )
 def test_mistake_is_caught_by_its_own_message(exercise, mistake):
     with pytest.raises(NotYet) as caught:
-        exercise.check(mistake.function)
+        exercise.check(mistake.answer)
     assert " ".join(mistake.message.split()[:5]) in " ".join(str(caught.value).split())
     trials = trials_of(exercise, mistake.function)
     assert explain(exercise, trials) == mistake.message

@@ -7,6 +7,9 @@ In the source an exercise is one code cell with one line,
 which runs as it stands when the source is opened as a notebook. `expand` puts a heading with hints
 in front and replaces the line by the learner's stub or by the reference's source, with the check.
 
+The exercise at a chapter's end is a line `model = exercise.vit_from_nothing.solution()`, which
+becomes the goal and an empty cell, or one short solution.
+
 A cell with the tag `fold` (imports, drawings, assertions) shows its first line alone, a comment
 that says what it does, and its output in full.
 """
@@ -23,6 +26,7 @@ import yaml
 from jupytext.myst import MystMetadataParsingError
 
 EXERCISE = re.compile(r"(\w+) = exercise\.(\w+)\.reference")
+FROM_NOTHING = re.compile(r"(model) = exercise\.(\w+)\.solution\(\)")
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
 
@@ -42,7 +46,11 @@ def expand(source: Path, solved: bool) -> nbformat.NotebookNode:
     """
     cells, number = [], 0
     for cell in _read(source).cells:
-        match = EXERCISE.fullmatch(cell.source.strip()) if cell.cell_type == "code" else None
+        code = cell.source.strip() if cell.cell_type == "code" else ""
+        if match := FROM_NOTHING.fullmatch(code):
+            cells += _from_nothing_cells(_exercise(source, match[2], match[2]), solved)
+            continue
+        match = EXERCISE.fullmatch(code)
         if not match:
             cells.append(_clean(cell, source))
             continue
@@ -95,6 +103,17 @@ def _exercise_cells(exercise, number: int, solved: bool) -> list:
     text = nbformat.v4.new_markdown_cell("\n\n".join(heading))
     code = nbformat.v4.new_code_cell(f"{body}\n\n\n{check}")
     text.id, code.id = f"task-{exercise.name}"[:64], f"exercise-{exercise.name}"[:64]
+    return [text, code]
+
+
+def _from_nothing_cells(exercise, solved: bool) -> list:
+    heading = f"#### From nothing: {exercise.name.replace('_', ' ')}\n\n"
+    heading += f"Level ●●●●● · about {exercise.minutes} minutes\n\n{exercise.goal}"
+    empty = "model = None  # your turn: build it, train it, and leave it in `model`"
+    check = f"model = exercise.{exercise.name}.check(model)"
+    text = nbformat.v4.new_markdown_cell(heading)
+    code = nbformat.v4.new_code_cell(f"{exercise.source() if solved else empty}\n\n{check}")
+    text.id, code.id = f"goal-{exercise.name}"[:64], f"build-{exercise.name}"[:64]
     return [text, code]
 
 

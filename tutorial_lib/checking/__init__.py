@@ -1,6 +1,9 @@
 """Exercises that diagnose. `Exercise` is what chapters use; the other modules serve it.
 
 exercise      a task: reference, cases, hints, known mistakes, and `check`
+modules       a task whose answer is an nn.Module class
+from_nothing  a goal and an empty cell: judged by what the learner's model does
+attempts      what a learner tried, in work/progress.jsonl
 trials        an answer tried on every case, in two memory layouts
 running       one call: fresh copies, a time limit, the learner's own traceback
 comparing     where two values part, in words

@@ -35,7 +35,8 @@ class NotYet(Exception):
 class Mistake:
     name: str
     message: str
-    function: Callable
+    answer: Callable  # as a learner would hand it in
+    function: Callable  # the same, as the tries call it
 
 
 class Exercise:
@@ -66,7 +67,7 @@ class Exercise:
         self.level, self.minutes, self.seconds = level, minutes, seconds
         self.hints = tuple(_one_line(hint) for hint in hints)
         self.name = reference.__name__
-        self.slug = _slug(inspect.stack()[1].frame.f_globals["__name__"])
+        self.slug = slug_of(inspect.stack()[1].frame.f_globals["__name__"])
         self.mistakes: list[Mistake] = []
         self._hints_given = 0
         self._asked_for_solution = False
@@ -83,7 +84,8 @@ class Exercise:
 
         def remember(function: Callable) -> Callable:
             text = EMPHASIS.sub(r"\1", _one_line(message))  # printed as it stands
-            self.mistakes.append(Mistake(function.__name__, text, function))
+            known = Mistake(function.__name__, text, function, self.as_function(function))
+            self.mistakes.append(known)
             return function
 
         return remember
@@ -95,18 +97,30 @@ class Exercise:
         so that the notebook goes on. Raises `NotYet` with the diagnosis if the answer is wrong.
         """
         self._check_callable(answer)
-        trials = try_all(self.reference, answer, self.all_cases(), self.seconds)
+        trials = self.trials(answer)
         if self._is_stub(trials):
             print(f"○ {self.name}: not done yet. The course's own version takes its place below.")
             return self.reference
         passed = all(trial.right for trial in trials)
-        attempts.record(f"{self.slug}.{self.name}", passed)
+        self._record(passed)
         if not passed:
             raise NotYet(diagnose(self, trials) + "\n\n" + self._offer())
         print(f"✓ {self.name}: right on all {len(trials)} tries.")
         if isinstance(trials[0].expected, dict):
             print("\n".join(chain(trials[-1])))
         return answer
+
+    def as_function(self, answer: Callable) -> Callable:
+        """What is called with the arguments of a case: the answer itself."""
+        return answer
+
+    def trials(self, answer: Callable) -> list[Trial]:
+        """The answer on every case and in every layout, beside the reference."""
+        functions = self.as_function(self.reference), self.as_function(answer)
+        return try_all(*functions, self.all_cases(), self.seconds)
+
+    def _record(self, passed: bool) -> None:
+        attempts.record(f"{self.slug}.{self.name}", passed)
 
     def hint(self) -> None:
         """Print the hints so far and one more."""
@@ -172,7 +186,7 @@ class Exercise:
         return f"exercise.{self.name}.solution() shows the course's version."
 
 
-def _slug(module: str) -> str:
+def slug_of(module: str) -> str:
     """`tutorial_lib.exercises.vit` or a module below it -> `vit`: the chapter's name."""
     return module.removeprefix("tutorial_lib.exercises.").partition(".")[0]
 

@@ -1,0 +1,90 @@
+"""A model built from nothing: not begun, not yet with what was seen, or passed."""
+
+import pytest
+import torch
+from torch import nn
+
+from tutorial_lib.checking import NotYet
+from tutorial_lib.checking.from_nothing import FromNothing
+
+
+def doubler():
+    """Build a module that doubles (B, 3).
+
+    It may have 1 to 9 parameters.
+    """
+    model = nn.Linear(3, 3, bias=False)
+    nn.init.zeros_(model.weight)
+    with torch.no_grad():
+        model.weight += 2 * torch.eye(3)
+    return model
+
+
+def right(model):
+    x = torch.arange(12.0).view(4, 3)
+    return (model(x) == 2 * x).float().mean().item()
+
+
+@pytest.fixture
+def exercise(monkeypatch):
+    monkeypatch.delenv("TUTORIAL_QUICK", raising=False)
+    return FromNothing(
+        doubler,
+        minutes=5,
+        shapes=(torch.ones(2, 3), (2, 3)),
+        parameters=(1, 9),
+        properties={"zero stays zero": lambda model: not model(torch.zeros(1, 3)).any()},
+        accuracy=right,
+        wanted=0.9,
+    )
+
+
+def test_what_is_not_begun_stops_nothing(exercise, capsys):
+    assert exercise.check(None) is None
+    assert capsys.readouterr().out == "○ doubler: not begun\n"
+
+
+def test_the_solution_passes_and_is_shown_without_its_frame(exercise, capsys):
+    namespace = {"nn": nn, "torch": torch}
+    exec(exercise.source(), namespace)
+    model = namespace["model"].train()
+    assert exercise.check(model) is model and model.training
+    said = capsys.readouterr().out
+    assert said.startswith("✓ doubler") and "9 parameters" in said and "100.0% right" in said
+    assert "def " not in exercise.source() and "1 to 9 parameters" in exercise.goal
+
+
+@pytest.mark.parametrize(
+    "model, said",
+    [
+        (nn.Linear(3, 3), "✗ 12 parameters, of 1 to 9"),
+        (nn.Linear(3, 2, bias=False), r"✗ \(2, 3\) goes in, \(2, 2\) comes out, of \(2, 3\)"),
+        (nn.Linear(4, 1), "✗ .* goes in: RuntimeError"),
+        (nn.Linear(3, 3, bias=False), "✗ .*% right on unseen data, of 90%"),
+        (nn.Bilinear, "expected an nn.Module, got type"),
+    ],
+    ids=["too large", "shape", "error", "untrained", "class"],
+)
+def test_what_falls_short_is_told_with_what_was_seen(exercise, model, said):
+    with pytest.raises(NotYet, match=said):
+        exercise.check(model)
+
+
+def test_a_property_is_judged(exercise):
+    class Shifted(nn.Module):
+        weight = nn.Parameter(torch.ones(1))
+
+        def forward(self, x):
+            return 2 * x + 1
+
+    with pytest.raises(NotYet, match="✗ zero stays zero"):
+        exercise.check(Shifted())
+
+
+def test_quick_mode_judges_all_but_the_accuracy(exercise, monkeypatch, capsys):
+    monkeypatch.setenv("TUTORIAL_QUICK", "1")
+    untrained = nn.Linear(3, 3, bias=False)
+    assert exercise.check(untrained) is untrained
+    assert "not judged in quick mode" in capsys.readouterr().out
+    with pytest.raises(NotYet):
+        exercise.check(nn.Linear(3, 3))

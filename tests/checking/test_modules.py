@@ -1,0 +1,166 @@
+"""Checks of classes: what is missing or too much, outputs, gradients, modes, initialisation."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from checking_helpers import message
+from torch import nn
+
+from tutorial_lib.checking import NotYet
+from tutorial_lib.checking.modules import ModuleExercise
+
+
+class Gate(nn.Module):
+    """x times a gate, plus a shift: layers `inside`, a parameter `shift`, a buffer `scale`.
+
+    dim features; depth linear maps. `shift` begins normal, with standard deviation 0.02.
+    """
+
+    def __init__(self, dim, depth):
+        """Make the layers."""
+        super().__init__()
+        self.inside = nn.ModuleList(nn.Linear(dim, dim) for _ in range(depth))
+        self.shift = nn.Parameter(0.02 * torch.randn(dim))
+        self.register_buffer("scale", torch.ones(1))
+        self.dropout = nn.Dropout(0.5)
+
+    def forward(self, x):
+        """(B, N, dim) -> (B, N, dim)"""
+        y = x
+        for layer in self.inside:
+            y = layer(y)
+        return self.dropout(x * y.sigmoid()) + self.scale * self.shift
+
+
+def sizes(rng):
+    for B, N, dim, depth in [(1, 1, 2, 1), (2, 3, 4, 2), (3, 2, 5, 1)]:
+        arguments = dict(dim=dim, depth=depth)
+        yield dict(arguments=arguments, x=torch.from_numpy(rng.normal(size=(B, N, dim))).float())
+
+
+def make():
+    exercise = ModuleExercise(
+        Gate, level=2, minutes=10, cases=sizes, hints=("a", "b", "c"), seconds=5,
+        initial={"shift": (0, 0.02)},
+    )  # fmt: skip
+
+    @exercise.mistake("You leave the gate open: what is between 0 and 1?")
+    class no_sigmoid(Gate):
+        def forward(self, x):
+            y = x
+            for layer in self.inside:
+                y = layer(y)
+            return self.dropout(x * y) + self.scale * self.shift
+
+    return exercise
+
+
+def changed(**methods):
+    """A class like Gate, named so, with other methods, which may call `super()` by Gate's name."""
+    return type("Gate", (Gate,), methods)
+
+
+def init(self, dim, depth, **parts):
+    nn.Module.__init__(self)
+    made = dict(
+        inside=nn.ModuleList(nn.Linear(dim, dim) for _ in range(depth)),
+        shift=nn.Parameter(0.02 * torch.randn(dim)),
+        dropout=nn.Dropout(0.5),
+        scale=torch.ones(1),
+    ) | {name: part(dim, depth) for name, part in parts.items()}
+    for name, part in made.items():
+        if name == "scale" and "scale" not in parts:
+            self.register_buffer(name, part)
+        elif part is not None:
+            setattr(self, name, part)
+
+
+def with_parts(**parts):
+    return changed(__init__=lambda self, dim, depth: init(self, dim, depth, **parts))
+
+
+def test_a_right_class_is_given_back_and_trains(capsys):
+    class Mine(Gate):  # under another name, with methods of its own
+        def forward(self, x):
+            return super().forward(x)
+
+    assert make().check(Mine) is Mine
+    assert "✓ Gate: right on all 6 tries" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "answer, said",
+    [
+        (with_parts(shift=lambda d, n: None), r"shift is missing: a parameter of shape \(2,\)"),
+        (
+            with_parts(shift=lambda d, n: torch.zeros(d)),
+            "shift is a plain tensor, expected a param",
+        ),
+        (with_parts(scale=lambda d, n: nn.Parameter(torch.ones(1))), "scale is a parameter, expec"),
+        (
+            with_parts(shift=lambda d, n: nn.Parameter(torch.zeros(d, 1))),
+            r"the shape \(2, 1\), exp",
+        ),
+        (with_parts(more=lambda d, n: nn.Linear(d, d)), "more.weight is one too many"),
+        (
+            with_parts(inside=lambda d, n: [nn.Linear(d, d) for _ in range(n)]),
+            "inside is a plain list: PyTorch does not see",
+        ),
+    ],
+    ids=["missing", "no parameter", "no buffer", "shape", "extra", "list"],
+)
+def test_what_a_class_holds_is_compared_by_name(answer, said):
+    with pytest.raises(NotYet, match=said):
+        make().check(answer)
+
+
+def test_a_model_far_too_large_is_never_built():
+    huge = with_parts(inside=lambda d, n: nn.ModuleList([nn.Linear(10**7, 10**7)]))
+    assert "inside.0.weight has the shape (10000000, 10000000)" in message(huge, make())
+
+
+@pytest.mark.parametrize(
+    "forward, said",
+    [
+        (lambda self, x: Gate.forward(self, x.detach()), "gradient of x"),
+        (lambda self, x: (Gate.forward(self, x), self.scale.data.add_(1))[0], "called again"),
+        (lambda self, x: Gate.forward(self, x)[:1], "for twice the batch"),
+        (lambda self, x: Gate.forward(self.eval(), x), "in training mode"),
+        (lambda self, x: Gate.forward(self, x) - self.shift + self.shift.detach(), "of shift"),
+    ],
+    ids=["input cut off", "keeps state", "one image", "always evaluates", "weight cut off"],
+)
+def test_what_a_class_does_is_compared_in_every_mode(forward, said):
+    text = message(changed(forward=forward), make())
+    assert any(said in line and "✗" in line for line in text.splitlines()), text
+
+
+def test_a_known_mistake_is_named():
+    assert "You leave the gate open" in message(make().mistakes[0].answer, make())
+
+
+def test_how_a_parameter_begins_is_judged_over_seeds():
+    tiny = with_parts(shift=lambda d, n: nn.Parameter(torch.zeros(d)))
+    assert "standard deviation 0.02" in message(tiny, make())
+
+
+def test_the_stub_shows_docstrings_and_no_bodies(capsys):
+    exercise, namespace = make(), {"nn": nn, "torch": torch}
+    text = exercise.stub()
+    assert "Make the layers." in text and "(B, N, dim) -> (B, N, dim)" in text
+    assert "ModuleList" not in text and text.count("raise NotImplementedError") == 2
+    exec(text, namespace)
+    assert exercise.check(namespace["Gate"]) is Gate
+    assert "not done yet" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("answer", [Gate(2, 1), F.gelu, 3, int])
+def test_what_is_no_class_of_modules_is_refused(answer):
+    assert "takes the class itself" in message(answer, make())
+
+
+def test_an_error_shows_the_learners_own_line():
+    def forward(self, x):
+        return x @ x
+
+    assert "return x @ x" in message(changed(forward=forward), make())

@@ -1,0 +1,122 @@
+"""The exercise at a chapter's end: a goal, an empty cell, no signature. What counts is what it does.
+
+vit_from_nothing = FromNothing(solution, minutes=40, shapes=..., parameters=(50_000, 300_000),
+                               properties={...}, accuracy=held_out_accuracy, wanted=0.8)
+
+model = exercise.vit_from_nothing.check(model)   # under whatever the learner built
+"""
+
+import ast
+import inspect
+import os
+import textwrap
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from tutorial_lib.checking import attempts
+from tutorial_lib.checking.exercise import NotYet, slug_of
+from tutorial_lib.checking.running import own_lines, within
+
+
+class FromNothing:
+    """Judges a trained module by shapes, size, properties and an accuracy on data of its own.
+
+    solution    a function without arguments that builds and trains one: its docstring is the goal,
+                its body is what the solved notebook shows, and its last line returns the model
+    shapes      (a batch that goes in, the shape that must come out)
+    parameters  (fewest, most) that the model may have
+    properties  a sentence that must be true of the model -> a function of the model that tells
+    accuracy    a function of the model: its accuracy on data that the cell does not see
+    wanted      the least accuracy that passes; not judged in quick mode
+    minutes     what a learner should plan
+    """
+
+    def __init__(
+        self,
+        solution: Callable[[], nn.Module],
+        *,
+        shapes: tuple[torch.Tensor, tuple],
+        parameters: tuple[int, int],
+        accuracy: Callable[[nn.Module], float],
+        wanted: float,
+        minutes: int,
+        properties: dict[str, Callable[[nn.Module], bool]] | None = None,
+    ):
+        self.solution, self.shapes, self.parameters = solution, shapes, parameters
+        self.accuracy, self.wanted, self.minutes = accuracy, wanted, minutes
+        self.properties = properties or {}
+        self.name = solution.__name__
+        self.slug = slug_of(inspect.stack()[1].frame.f_globals["__name__"])
+
+    @property
+    def goal(self) -> str:
+        return inspect.getdoc(self.solution)
+
+    def source(self) -> str:
+        """One short solution, as the solved notebook shows it: the body, and `model` at its end."""
+        lines = textwrap.dedent(inspect.getsource(self.solution)).splitlines()
+        *body, last = ast.parse("\n".join(lines)).body[0].body[1:]
+        rows = lines[body[0].lineno - 1 : last.lineno - 1]
+        return textwrap.dedent("\n".join(rows)) + f"\n\nmodel = {ast.unparse(last.value)}"
+
+    def check(self, model: nn.Module | None):
+        """Say what was reached; returns the model, None where it is not begun.
+
+        Raises NotYet, with the figures that were seen, for a model that falls short.
+        """
+        if model is None:
+            print(f"○ {self.name}: not begun")
+            return None
+        if not isinstance(model, nn.Module):
+            raise NotYet(f"✗ {self.name}: expected an nn.Module, got {type(model).__name__}")
+        was_training = model.training
+        try:
+            rows = list(self._judge(model.eval()))
+        finally:
+            model.train(was_training)
+        passed = all(good for good, _ in rows)
+        text = "\n".join(f"  {'✓' if good else '✗'} {row}" for good, row in rows)
+        if not passed:
+            self._record(False)
+            raise NotYet(f"✗ {self.name}: not yet\n{text}")
+        if _quick():
+            print(f"– {self.name}: the accuracy is not judged in quick mode\n{text}")
+            return model
+        self._record(True)
+        print(f"✓ {self.name}: built from nothing\n{text}")
+        return model
+
+    @torch.no_grad()
+    def _judge(self, model):
+        """(good, what was seen) for each thing that is judged, up to the first that stops it."""
+        count = sum(p.numel() for p in model.parameters())
+        fewest, most = self.parameters
+        yield fewest <= count <= most, f"{count:,} parameters, of {fewest:,} to {most:,}"
+        batch, wanted = self.shapes
+        try:
+            out = within(10, model, batch)
+        except Exception as error:
+            lines = textwrap.indent(own_lines(error), "      ")
+            yield False, f"{tuple(batch.shape)} goes in: {type(error).__name__}: {error}\n{lines}"
+            return
+        shape = tuple(getattr(out, "shape", ()))
+        yield shape == wanted, f"{tuple(batch.shape)} goes in, {shape} comes out, of {wanted}"
+        if shape != wanted:
+            return
+        for sentence, holds in self.properties.items():
+            yield bool(holds(model)), sentence
+        if not _quick():
+            reached = float(self.accuracy(model))
+            yield (
+                reached >= self.wanted,
+                f"{reached:.1%} right on unseen data, of {self.wanted:.0%}",
+            )
+
+    def _record(self, passed: bool) -> None:
+        attempts.record(f"{self.slug}.{self.name}", passed)
+
+
+def _quick() -> bool:
+    return os.environ.get("TUTORIAL_QUICK", "") not in ("", "0")

@@ -1,0 +1,227 @@
+"""Exercises whose answer is an `nn.Module` class: built, loaded with the reference's weights, compared.
+
+vit = ModuleExercise(ViT, level=3, minutes=30, cases=sizes_and_images, hints=(...))
+
+A case is a dict: `arguments`, a dict for the constructor, then the inputs of `forward` by name. A
+class is first built on PyTorch's meta device, which takes no memory, and its parameters and buffers
+are compared by name and shape; so one that is far too large is never really made. Then it is a
+function like any other: `Probe` turns a class into the named results that are compared.
+"""
+
+import ast
+import inspect
+
+import torch
+from torch import nn
+
+from tutorial_lib.checking.exercise import Exercise, NotYet
+from tutorial_lib.checking.running import within
+
+SEEDS = 20  # over which an initialisation is judged
+
+
+class ModuleExercise(Exercise):
+    """An exercise whose reference is a class; the other arguments are those of `Exercise`.
+
+    initial  parameter's name -> (mean, standard deviation) that the docstring asks for; judged over
+             seeds, on the last case
+    """
+
+    def __init__(self, reference: type[nn.Module], *, initial: dict | None = None, **settings):
+        super().__init__(reference, **settings)
+        self.initial = initial or {}
+
+    def as_function(self, answer):
+        return Probe(answer, self.reference)
+
+    def stub(self) -> str:
+        """The class with its docstrings; each method asks to be written."""
+        source, rows = self.source(), []
+        tree = ast.parse(source).body[0]
+        lines = source.splitlines()
+        first = next(node for node in tree.body if isinstance(node, ast.FunctionDef))
+        rows += lines[: first.lineno - 1]
+        for method in (node for node in tree.body if isinstance(node, ast.FunctionDef)):
+            told = ast.get_docstring(method) is not None
+            end = method.body[0].end_lineno if told else method.body[0].lineno - 1
+            rows += [*lines[method.lineno - 1 : end], "        raise NotImplementedError", ""]
+        rows[-2] += "  # your turn"
+        return "\n".join(rows).rstrip()
+
+    def check(self, answer):
+        """As `Exercise.check`, for a class."""
+        if not (isinstance(answer, type) and issubclass(answer, nn.Module)):
+            kind = "a module that is built already" if isinstance(answer, nn.Module) else "no class"
+            raise NotYet(
+                f"✗ {self.name}: check takes the class itself, below nn.Module; this is {kind}.\n"
+                f"  expected  exercise.{self.name}.check({self.name})"
+            )
+        self._check_structure(answer)
+        answer = super().check(answer)
+        if answer is not self.reference:
+            self._check_initial(answer)
+        return answer
+
+    def _check_structure(self, answer) -> None:
+        """Refuse a class whose parameters and buffers are not those of the reference."""
+        for case in self.all_cases():
+            arguments = case["arguments"]
+            try:
+                yours = within(self.seconds, _on_meta, answer, arguments)
+            except Exception:  # the tries show the error, or that it is the stub
+                return
+            theirs = _on_meta(self.reference, arguments)
+            if told := list(structure(theirs, yours)):
+                called = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+                rows = [f"✗ {self.name}: not right yet", "", f"In {self.name}({called}):"]
+                self._record(False)
+                raise NotYet("\n".join(rows + [f"  {line}" for line in told] + ["", self._offer()]))
+
+    def _check_initial(self, answer) -> None:
+        arguments = self.all_cases()[-1]["arguments"]
+        for name, wanted in self.initial.items():
+            values = []
+            for seed in range(SEEDS):
+                torch.manual_seed(seed)
+                values.append(dict(answer(**arguments).named_parameters())[name].detach().flatten())
+            values = torch.cat(values).double().numpy()
+            found, spread = values.mean(), values.std()
+            margin = 6 * max(wanted[1], 1e-12) / len(values) ** 0.5
+            if abs(found - wanted[0]) > margin or abs(spread - wanted[1]) > margin:
+                self._record(False)
+                raise NotYet(
+                    f"✗ {self.name}: right but for how {name} begins.\n"
+                    f"  expected  mean {wanted[0]:g}, standard deviation {wanted[1]:g}\n"
+                    f"  yours     mean {found:.3g}, standard deviation {spread:.3g}, over {SEEDS} "
+                    f"seeds\n\n{self._offer()}"
+                )
+
+
+def _on_meta(cls, arguments):
+    with torch.device("meta"):
+        return cls(**arguments)
+
+
+def structure(theirs: nn.Module, yours: nn.Module):
+    """What differs in the parameters and buffers of two modules: a sentence each."""
+    wanted, given = _entries(theirs), _entries(yours)
+    hidden = _outside_of_lists(yours)
+    for name, (kind, shape) in wanted.items():
+        if name in given:
+            found, size = given[name]
+            if found != kind:
+                yield f"{name} is a {found}, expected a {kind}: {WHY[kind]}"
+            elif size != shape:
+                yield f"{name} has the shape {size}, expected {shape}"
+        elif name.split(".")[0] in hidden:
+            first = name.split(".")[0]
+            yield (
+                f"{first} is a plain {hidden[first]}: PyTorch does not see what is in it. "
+                "nn.ModuleList (or nn.Sequential) registers it"
+            )
+            return
+        elif torch.is_tensor(getattr(yours, name, None)):
+            yield f"{name} is a plain tensor, expected a {kind}: {WHY[kind]}"
+        else:
+            yield f"{name} is missing: a {kind} of shape {shape}"
+    for name in given:
+        if name not in wanted:
+            yield f"{name} is one too many; there are {', '.join(wanted) or 'none'}"
+
+
+WHY = {
+    "parameter": "nn.Parameter is what an optimizer trains and a checkpoint keeps",
+    "buffer": "register_buffer keeps a tensor that is saved and moved, and not trained",
+}
+
+
+def _entries(module: nn.Module) -> dict:
+    """Name -> (kind, shape) of all that `state_dict` holds."""
+    parameters = dict(module.named_parameters())
+    return {
+        name: ("parameter" if name in parameters else "buffer", tuple(value.shape))
+        for name, value in module.state_dict(keep_vars=True).items()
+    }
+
+
+def _outside_of_lists(module: nn.Module) -> dict[str, str]:
+    """Attributes that hold modules in a plain list, tuple or dict -> what they are."""
+    kinds = (list, tuple, dict)
+    return {
+        name: type(value).__name__
+        for name, value in vars(module).items()
+        if isinstance(value, kinds) and not name.startswith("_")
+        if any(isinstance(x, (nn.Module, nn.Parameter))
+               for x in (value.values() if isinstance(value, dict) else value))
+    }  # fmt: skip
+
+
+class Probe:
+    """A class as a function: (arguments, *inputs) -> what its instances do, by name."""
+
+    def __init__(self, cls, reference):
+        self.cls, self.reference = cls, reference
+        self.names = list(inspect.signature(reference.forward).parameters)[1:]
+
+    def __call__(self, arguments, *inputs):
+        torch.manual_seed(0)
+        weights = _stirred(self.reference(**arguments).state_dict())
+        module = self.cls(**arguments)
+        module.load_state_dict(weights)
+        return {
+            "in evaluation mode": _output(module.eval(), inputs),
+            **self._with_gradients(module.train(), inputs),
+            "called again": _output(module.eval(), inputs),
+            "for twice the batch": _output(module, [_doubled(x) for x in inputs]),
+            "its state afterwards": {k: v.clone() for k, v in module.state_dict().items()},
+        }
+
+    def _with_gradients(self, module, inputs) -> dict:
+        """The output in training mode, and the gradients of a fixed weighted sum of it."""
+        inputs = [_leaf(x) for x in inputs]
+        torch.manual_seed(2)  # of dropout
+        out = module(*inputs)
+        results = [t for t in (out if isinstance(out, tuple) else (out,)) if torch.is_tensor(t)]
+        weights = [torch.arange(1, t.numel() + 1).cos().view(t.shape).to(t) for t in results]
+        total = sum((w * t).sum() for w, t in zip(weights, results))
+        if torch.is_tensor(total) and total.requires_grad:
+            total.backward()
+        wanted = {f"gradient of {name}": x for name, x in zip(self.names, inputs)}
+        wanted |= {f"gradient of {name}": p for name, p in module.named_parameters()}
+        gradients = {
+            name: torch.zeros_like(x) if x.grad is None else x.grad.clone()
+            for name, x in wanted.items()
+            if torch.is_tensor(x) and x.requires_grad
+        }
+        return {"in training mode": _detached(out), **gradients}
+
+
+def _stirred(weights: dict) -> dict:
+    """The weights with noise, so that none is zero, one, or as small as it begins."""
+    generator = torch.Generator().manual_seed(1)
+    return {
+        name: x + 0.3 * torch.randn(x.shape, generator=generator) if x.is_floating_point() else x
+        for name, x in weights.items()
+    }
+
+
+def _output(module, inputs):
+    torch.manual_seed(2)
+    with torch.no_grad():
+        return module(*inputs)
+
+
+def _leaf(x):
+    floats = torch.is_tensor(x) and x.is_floating_point()
+    return x.detach().clone().requires_grad_() if floats else x
+
+
+def _detached(out):
+    if isinstance(out, tuple):
+        return tuple(map(_detached, out))
+    return out.detach() if torch.is_tensor(out) else out
+
+
+def _doubled(x):
+    """Twice the batch; what has one axis or none has no batch."""
+    return torch.cat([x, x]) if torch.is_tensor(x) and x.ndim > 1 else x
