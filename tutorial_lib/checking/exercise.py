@@ -63,7 +63,7 @@ class Exercise:
         self.level, self.minutes, self.seconds = level, minutes, seconds
         self.hints = tuple(_one_line(hint) for hint in hints)
         self.name = reference.__name__
-        self.slug = _slug(inspect.stack()[1].frame.f_globals["__name__"])
+        self.slug = _slug(inspect.currentframe().f_back.f_globals["__name__"])
         self.mistakes: list[Mistake] = []
         self._hints_given = 0
         self._asked_for_solution = False
