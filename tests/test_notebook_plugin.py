@@ -76,11 +76,12 @@ def cell(source, *outputs, tag=None, count=1, name=None):
     return made
 
 
+BUSY = "import time\nwhile time.process_time() < 1:\n    pass\n"  # one CPU second in all
 DIVISION = v4.new_output("error", ename="ZeroDivisionError", evalue="division by zero")
 FAILING = "values = [1, 2, 3]\nprint(values)\nraise ValueError('too many values')"
 NOTEBOOKS = {
     "01_outputs": [
-        cell("print(1)\nprint(2)", text("1\n2\n")),
+        cell(f"{BUSY}print(1)\nprint(2)", text("1\n2\n")),
         cell("print('  measured  speed', 3)\nprint('done')", text("  measured  speed 9\ndone\n")),
         cell("print('<object at 0x7f00aa>')", text("<object at 0x1234>\n")),
         cell("print('a')\nprint('c')", text("a\nb\n")),
@@ -120,7 +121,8 @@ def write(path, notebook):
 
 
 def pytest_in(root, *arguments) -> str:
-    command = [sys.executable, "-m", "pytest", "-p", "notebook_plugin", "--nbval", "--color=no"]
+    plugins = ["-p", "tutorial_lib.course.lean_imports", "-p", "notebook_plugin"]
+    command = [sys.executable, "-m", "pytest", *plugins, "--nbval", "--color=no"]
     alone = ["unshare", "-rn"]
     try:
         offline = subprocess.run([*alone, "true"], capture_output=True).returncode == 0
@@ -187,13 +189,23 @@ def test_time_and_memory_are_printed(report):
     assert re.search(r"^02_killed +\d+\.\d s +memory unknown$", report.out, re.MULTILINE)
 
 
+def test_a_notebooks_cpu_seconds_are_its_chapters_kernel_and_all(report):
+    row = re.search(r"^01_outputs +(\d+\.\d) +0\.0 +0\.0 +0\.0 +(\d+\.\d)$", report.out, re.M)
+    assert float(row[1]) == float(row[2]) >= 1  # of which its cell that counts takes most
+    rest, total = (
+        float(re.search(rf"^{part} +(\d+\.\d)$", report.out, re.M)[1])
+        for part in ("starting, collecting", "all")
+    )
+    assert total >= rest + float(row[2]) > rest > 0
+
+
 def test_what_is_over_its_budget_is_named():
     cost = dict(notebook="01_x", place="chapters/01_x.md:7, cell 2", seconds=40, start=1, peak=3.0)
     assert budget.summary([cost, {**cost, "seconds": 30}])[1:] == [
-        "over budget: 01_x took 71 s of 60",
+        "over budget: 01_x took 71 s of 40",
         "over budget: 01_x held 3.0 GB of 2",
-        "over budget: chapters/01_x.md:7, cell 2 took 40 s of 25",
-        "over budget: chapters/01_x.md:7, cell 2 took 30 s of 25",
+        "over budget: chapters/01_x.md:7, cell 2 took 40 s of 15",
+        "over budget: chapters/01_x.md:7, cell 2 took 30 s of 15",
     ]
     assert len(budget.summary([{**cost, "seconds": 1, "peak": None}])) == 1
 

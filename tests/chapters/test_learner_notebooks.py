@@ -10,9 +10,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from notebook_plugin.prepared import run
 
 from tutorial_lib.authoring.build import sources
-from tutorial_lib.authoring.execute import execute
 from tutorial_lib.authoring.expand import expand, slug_of
 from tutorial_lib.course.progress import exercises_of
 
@@ -60,7 +60,7 @@ def verdict(cell) -> str:
 
 
 def test_runs_to_its_end_with_nothing_solved(learner, tmp_path):
-    execute(learner, tmp_path, environment=QUICK)
+    run(learner, tmp_path, environment=QUICK)
     for name, cell in exercise_cells(learner).items():
         assert verdict(cell) == f"○ {name}: not done yet"
 
@@ -70,7 +70,7 @@ def test_runs_to_its_end_with_a_random_half_solved(source, learner, tmp_path):
     solved = random.Random(slug_of(source)).sample(list(cells), k=(len(cells) + 1) // 2)
     for name in solved:
         cells[name].source = answers[name].source
-    execute(learner, tmp_path, environment=QUICK)
+    run(learner, tmp_path, environment=QUICK)
     for name, cell in cells.items():
         assert verdict(cell) == (f"✓ {name}" if name in solved else f"○ {name}: not done yet")
 

@@ -7,7 +7,7 @@ import pkgutil
 import pytest
 
 from tutorial_lib import exercises
-from tutorial_lib.checking import Exercise, NotYet
+from tutorial_lib.checking import Exercise
 from tutorial_lib.checking.diagnosis import explain
 from tutorial_lib.checking.trials import agrees, try_all
 from tutorial_lib.course import survey
@@ -90,10 +90,9 @@ def test_has_three_hints_and_at_least_four_mistakes(exercise):
     "exercise, mistake", MISTAKES, ids=[f"{e.slug}.{e.name}-{m.name}" for e, m in MISTAKES]
 )
 def test_mistake_is_caught_by_its_own_message(exercise, mistake):
-    with pytest.raises(NotYet) as caught:
-        exercise.check(mistake.answer)
-    assert " ".join(mistake.message.split()[:5]) in " ".join(str(caught.value).split())
-    trials = trials_of(exercise, mistake.function)
+    trials = trials_of(exercise, mistake.function)  # what `check` judges, once for all questions
+    assert not all(trial.right for trial in trials)
+    assert not exercise._is_stub(trials)
     assert explain(exercise, trials) == mistake.message
     for other in exercise.mistakes:
         assert other is mistake or not agrees(trials, other.function, exercise.seconds)

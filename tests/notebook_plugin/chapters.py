@@ -1,7 +1,8 @@
 """--chapters 01,03: only the tests that belong to these chapters.
 
 They are the cells of solutions/NN_slug.ipynb, the tests with a parameter of the chapter (one of its
-files, or one of its exercises), those in a test_slug.py and those in a folder slug/.
+files, or one of its exercises), those in a test_slug.py or test_slug_more.py and those in a folder
+slug/.
 """
 
 import re
@@ -42,7 +43,13 @@ def _chosen(config) -> set[str]:
 def slugs_of(item) -> set[str]:
     """The slugs that a test has to do with, and some other words."""
     stem, folder = item.path.stem, item.path.parent.name
-    found = {stem[3:]} if item.path.suffix == ".ipynb" else {stem[5:], folder}
+    found = {stem[3:]} if item.path.suffix == ".ipynb" else {*_beginnings(stem[5:]), folder}
     for value in getattr(item, "callspec", None) and item.callspec.params.values() or ():
         found.add(value.stem[3:] if isinstance(value, Path) else getattr(value, "slug", None))
     return found
+
+
+def _beginnings(name: str) -> list[str]:
+    """`vit_model` -> `vit`, `vit_model`."""
+    words = name.split("_")
+    return ["_".join(words[:count]) for count in range(1, len(words) + 1)]

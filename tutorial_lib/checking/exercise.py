@@ -67,7 +67,7 @@ class Exercise:
         self.level, self.minutes, self.seconds = level, minutes, seconds
         self.hints = tuple(_one_line(hint) for hint in hints)
         self.name = reference.__name__
-        self.slug = slug_of(inspect.stack()[1].frame.f_globals["__name__"])
+        self.slug = calling_chapter()
         self.mistakes: list[Mistake] = []
         self._hints_given = 0
         self._asked_for_solution = False
@@ -186,9 +186,13 @@ class Exercise:
         return f"exercise.{self.name}.solution() shows the course's version."
 
 
-def slug_of(module: str) -> str:
-    """`tutorial_lib.exercises.vit` or a module below it -> `vit`: the chapter's name."""
-    return module.removeprefix("tutorial_lib.exercises.").partition(".")[0]
+def calling_chapter() -> str:
+    """The slug of the exercises' module that is being run: `tutorial_lib.exercises.vit`, or a
+    module below it, is `vit`."""
+    frame = inspect.currentframe()
+    while frame.f_globals["__name__"].startswith("tutorial_lib.checking"):
+        frame = frame.f_back
+    return frame.f_globals["__name__"].removeprefix("tutorial_lib.exercises.").partition(".")[0]
 
 
 def _one_line(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Exercises whose answer is an `nn.Module` class: built, loaded with the reference's weights, compared.
+"""Exercises whose answer is an `nn.Module` class: built, given the reference's weights, compared.
 
 vit = ModuleExercise(ViT, level=3, minutes=30, cases=sizes_and_images, hints=(...))
 
