@@ -25,8 +25,11 @@ import nbformat
 import yaml
 from jupytext.myst import MystMetadataParsingError
 
+from tutorial_lib.course import online
+
 EXERCISE = re.compile(r"(\w+) = exercise\.(\w+)\.reference")
 FROM_NOTHING = re.compile(r"(model) = exercise\.(\w+)\.solution\(\)")
+FOLDED = {"jupyter": {"source_hidden": True}, "cellView": "form"}  # for JupyterLab, for Colab
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
 
@@ -57,6 +60,7 @@ def expand(source: Path, solved: bool) -> nbformat.NotebookNode:
         number += 1
         exercise = _exercise(source, *match.groups())
         cells += _exercise_cells(exercise, number, solved)
+    cells.insert(1, _colab_cell())  # below the title
     _make_ids_unique(cells)
     return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": KERNEL})
 
@@ -117,6 +121,11 @@ def _from_nothing_cells(exercise, solved: bool) -> list:
     return [text, code]
 
 
+def _colab_cell():
+    metadata = {**FOLDED, "tags": ["hide-input"]}
+    return nbformat.v4.new_code_cell(online.first_cell(), metadata=metadata, id="on-colab")
+
+
 def is_folded(cell) -> bool:
     """Whether JupyterLab shows only the first line of a cell's source."""
     return bool(cell.metadata.get("jupyter", {}).get("source_hidden"))
@@ -132,7 +141,7 @@ def _clean(cell, source: Path):
                 f"it; this one begins with {cell.source.splitlines()[0] if cell.source else ''!r}"
             )
         tags.append("hide-input")  # for pages made with MyST
-        metadata = {"jupyter": {"source_hidden": True}, "cellView": "form"}  # JupyterLab, Colab
+        metadata = dict(FOLDED)
     if tags:
         metadata["tags"] = tags
     make = nbformat.v4.new_code_cell if cell.cell_type == "code" else nbformat.v4.new_markdown_cell
