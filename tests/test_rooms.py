@@ -18,7 +18,7 @@ MAY_USE = {
     "training": {"notebook", "layers"},  # a progress bar; the caches of generation
     "layers": {"from_scratch"},
     "models": {"layers", "from_scratch"},
-    "exercises": LEARNT | TOOLS,
+    "exercises": LEARNT | TOOLS | {"recipes"},  # the data and the accuracy of a training
     "recipes": LEARNT | TOOLS,
     "course": {"checking", "measuring", "data"},  # checksums, for the doctor
     "authoring": {"checking", "measuring", "course"},

@@ -20,4 +20,4 @@ def test_the_first_cell_does_nothing_here_and_fetches_the_course_on_colab(monkey
     monkeypatch.setattr(namespace["sys"], "path", path)
     exec(code, namespace)
     assert ran[0][:2] == ["git", "clone"] and online.repository() in ran[0]
-    assert namespace["sys"].path[0] == "course"
+    assert namespace["sys"].path[0] == str(tmp_path / "course")

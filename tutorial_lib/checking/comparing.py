@@ -5,6 +5,7 @@ dicts of them. A `Difference` names the place (`dS`, `[1]`, `dS.q`, or "" for th
 kind of difference and one sentence about it.
 """
 
+import inspect
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -60,6 +61,8 @@ def describe(value) -> str:
         return "dict with " + ", ".join(map(str, value))
     if isinstance(value, (tuple, list)):
         return f"{type(value).__name__} of {len(value)}"
+    if inspect.isfunction(value):
+        return f"function {value.__name__}"
     return f"{type(value).__name__} {value!r}"
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 if "google.colab" in sys.modules:
     if not Path("course").exists():
         subprocess.run(["git", "clone", "-q", "--depth", "1", "{repository}", "course"], check=True)
-    sys.path.insert(0, "course")"""
+    sys.path.insert(0, str(Path("course").resolve()))"""
 
 
 def repository() -> str:

@@ -13,6 +13,7 @@ from tutorial_lib.exercises.vit.module import VisionTransformer, vit_from_nothin
 from tutorial_lib.exercises.vit.patches import patchify
 from tutorial_lib.exercises.vit.positions import interpolate_positions
 from tutorial_lib.exercises.vit.tokens import prepend_class_token
+from tutorial_lib.exercises.vit.training import training_step
 
 __all__ = [  # in the order of the chapter
     "patchify",
@@ -23,6 +24,7 @@ __all__ = [  # in the order of the chapter
     "class_probabilities",
     "embed_by_convolution",
     "VisionTransformer",
+    "training_step",
     "interpolate_positions",
     "attention_rollout",
     "attention_distance",

@@ -1,0 +1,39 @@
+"""Exercises whose answer trains: a step is taken several times, and every loss and weight compared.
+
+training_step = TrainingExercise(training_step, level=2, minutes=15, cases=..., hints=(...))
+
+A case is a dict: `model`, a function that makes a module, `optimizer`, a function of its parameters
+that makes one with a memory, such as Adam, and `batches`, a list of tuples. The answer is called as
+`answer(model, optimizer, *batch)` for each batch and returns the loss.
+"""
+
+import torch
+
+from tutorial_lib.checking.exercise import Exercise
+
+
+class TrainingExercise(Exercise):
+    """An exercise whose reference is a training step; the arguments are those of `Exercise`."""
+
+    def as_function(self, answer):
+        def train(model, optimizer, batches):
+            """The losses of some steps, and the weights after them."""
+            torch.manual_seed(0)
+            module = model().eval()  # training mode is the step's business
+            state = optimizer(module.parameters())
+            for p in module.parameters():  # left over from a step before
+                p.grad = torch.ones_like(p)
+            found = {}
+            for number, batch in enumerate(batches, 1):
+                torch.manual_seed(number)  # of dropout
+                loss = answer(module, state, *batch)
+                found[f"loss of step {number}"] = torch.as_tensor(loss).detach().float()
+                if number == 1:
+                    found["weights after step 1"] = _weights(module)
+            return found | {f"weights after step {len(batches)}": _weights(module)}
+
+        return train
+
+
+def _weights(module):
+    return {name: p.detach().clone() for name, p in module.named_parameters()}
