@@ -109,7 +109,7 @@ def report(tmp_path_factory):
     for name, cells in NOTEBOOKS.items():
         write(root / "solutions" / f"{name}.ipynb", v4.new_notebook(cells=cells))
     (root / "chapters").mkdir()
-    (root / "chapters" / "01_outputs.md").write_text(SOURCE)
+    (root / "chapters" / "01_outputs.md").write_text(SOURCE, encoding="utf-8")
     started = time.perf_counter()
     out = pytest_in(root, "-n1", "--dist=loadfile", "--nbval-cell-timeout=600", "-rA", "solutions")
     return SimpleNamespace(out=out, seconds=time.perf_counter() - started)
@@ -231,7 +231,10 @@ def test_a_photograph_is_kept_as_jpeg_and_compared_all_the_same():
 def test_the_place_of_a_cell_that_is_written_twice(tmp_path):
     source = tmp_path / "chapters" / "01_a.md"
     source.parent.mkdir()
-    source.write_text("```{code-cell}\nstep()\n```\n\nand again\n\n```{code-cell}\nstep()\n```\n")
+    source.write_text(
+        "```{code-cell}\nstep()\n```\n\nand again\n\n```{code-cell}\nstep()\n```\n",
+        encoding="utf-8",
+    )
     cells, notebook = [cell("step()"), cell("step()")], tmp_path / "solutions" / "01_a.ipynb"
     assert where.place(notebook, cells, 0, tmp_path, None) == "chapters/01_a.md:2, cell 1"
     assert where.place(notebook, cells, 1, tmp_path, 1) == "chapters/01_a.md:8, cell 2, line 1"
@@ -242,16 +245,17 @@ def test_the_place_of_a_cell_that_is_written_twice(tmp_path):
 def test_chapters_picks_what_belongs_to_them(tmp_path):
     (tmp_path / "chapters").mkdir()
     for name in ("01_outputs", "02_killed"):
-        (tmp_path / "chapters" / f"{name}.md").write_text("# A chapter\n")
+        (tmp_path / "chapters" / f"{name}.md").write_text("# A chapter\n", encoding="utf-8")
     (tmp_path / "test_other.py").write_text(
         "import pathlib, pytest, types\n"
         "files = [pathlib.Path(f'{stem}.md') for stem in ('01_outputs', '02_killed')]\n"
         "made = [types.SimpleNamespace(slug=slug) for slug in ('outputs', 'killed')]\n"
         "@pytest.mark.parametrize('value', files + made, ids=list('abcd'))\n"
         "def test_value(value): pass\n"
-        "def test_plain(): pass\n"
+        "def test_plain(): pass\n",
+        encoding="utf-8",
     )
-    (tmp_path / "test_killed.py").write_text("def test_slug(): pass\n")
+    (tmp_path / "test_killed.py").write_text("def test_slug(): pass\n", encoding="utf-8")
     write(tmp_path / "02_killed.ipynb", v4.new_notebook(cells=NOTEBOOKS["02_killed"]))
     out = pytest_in(tmp_path, "--chapters=2", "--collect-only", "-q")
     found = [line.partition("::")[2] for line in out.splitlines() if "::" in line]
@@ -260,7 +264,7 @@ def test_chapters_picks_what_belongs_to_them(tmp_path):
 
 def test_an_unknown_chapter_is_a_usage_error(tmp_path):
     (tmp_path / "chapters").mkdir()
-    (tmp_path / "chapters" / "01_outputs.md").write_text("# A chapter\n")
+    (tmp_path / "chapters" / "01_outputs.md").write_text("# A chapter\n", encoding="utf-8")
     config = SimpleNamespace(rootpath=tmp_path, option=SimpleNamespace(chapters="1,07"))
     with pytest.raises(pytest.UsageError, match="--chapters: no chapter 07; there are 01"):
         chapters.pytest_configure(config)

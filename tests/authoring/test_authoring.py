@@ -76,7 +76,7 @@ def built(tmp_path_factory):
 def put(root, text, name=NAME):
     (root / "chapters").mkdir(exist_ok=True)
     source = root / "chapters" / f"{name}.md"
-    source.write_text(text)
+    source.write_text(text, encoding="utf-8")
     return source
 
 
@@ -93,7 +93,9 @@ def test_the_same_twice_but_for_outputs_that_are_tagged(built, tmp_path):
     assert building.build(tmp_path)
     learner = f"chapters/{NAME}.ipynb"
     assert (built / learner).read_bytes() == (tmp_path / learner).read_bytes()
-    first, second = (json.loads(solution(root).read_text()) for root in (built, tmp_path))
+    first, second = (
+        json.loads(solution(root).read_text(encoding="utf-8")) for root in (built, tmp_path)
+    )
     different = [a["id"] for a, b in zip(first["cells"], second["cells"]) if a != b]
     timing = [cell["id"] for cell in first["cells"] if "nbval-ignore-output" in tags(cell)]
     assert different == timing and len(timing) == 1
@@ -150,10 +152,10 @@ def test_a_change_in_the_text_or_in_a_module_it_imports_builds_again(tmp_path, r
         ["notebook/claims", "exercises/start_here", "checking/comparing"], 2
     ):
         path = tmp_path / "tutorial_lib" / f"{module}.py"
-        path.write_text(path.read_text() + "\n# a change\n")
+        path.write_text(path.read_text(encoding="utf-8") + "\n# a change\n", encoding="utf-8")
         assert building.build(tmp_path) and len(ran) == number
     path = tmp_path / "tutorial_lib" / "notebook" / "explorer.py"  # not imported by the chapter
-    path.write_text("# a change\n")
+    path.write_text("# a change\n", encoding="utf-8")
     assert building.build(tmp_path) and len(ran) == 4
 
 
@@ -184,9 +186,9 @@ names = ["speed"]
 
 def test_the_solution_holds_the_reference_and_the_learner_notebook_does_not(built):
     answer = "return weights @ values / weights.sum()"
-    learner = (built / "chapters" / f"{NAME}.ipynb").read_text()
-    assert answer in solution(built).read_text() and answer not in learner
-    for notebook in (learner, solution(built).read_text()):
+    learner = (built / "chapters" / f"{NAME}.ipynb").read_text(encoding="utf-8")
+    assert answer in solution(built).read_text(encoding="utf-8") and answer not in learner
+    for notebook in (learner, solution(built).read_text(encoding="utf-8")):
         assert "exercise.weighted_mean.check(weighted_mean)" in notebook
         assert "The mean of several vectors, some counting more than others." in notebook
         assert "Hint 3" in notebook

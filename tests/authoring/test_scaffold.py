@@ -61,14 +61,14 @@ def test_the_templates_have_every_section_and_no_field_is_left(tmp_path):
     (tmp_path / "chapters").mkdir()
     (tmp_path / "tutorial_lib" / "exercises").mkdir(parents=True)
     files = new_chapter(tmp_path, "14")
-    text = files[0].read_text()
+    text = files[0].read_text(encoding="utf-8")
     headings = [line.removeprefix("## ") for line in text.splitlines() if line.startswith("## ")]
     assert headings == [part.strip() for part in SECTIONS.split("|")]
     chapter = survey.load().chapter("14")
     for path in files:
         for field in ("number", "slug", "title", "minutes", "level", "about"):
-            assert f"<{field}>" not in path.read_text()
-        assert "TODO" not in path.read_text()
+            assert f"<{field}>" not in path.read_text(encoding="utf-8")
+        assert "TODO" not in path.read_text(encoding="utf-8")
     assert f"# 14 · {chapter.title}" in text and chapter.about in text
     with pytest.raises(FileExistsError, match="14_detr.md is there already"):
         new_chapter(tmp_path, "14")

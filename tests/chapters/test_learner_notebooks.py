@@ -106,7 +106,7 @@ def body(function, source: str) -> list[str]:
 
 def test_is_what_the_source_says_now(source, learner, solution):
     fresh = nbformat.writes(expand(source, solved=False)) + "\n"
-    assert source.with_suffix(".ipynb").read_text() == fresh, BUILD
+    assert source.with_suffix(".ipynb").read_text(encoding="utf-8") == fresh, BUILD
     written = [(cell.id, cell.source) for cell in solution.cells]
     assert written == [(cell.id, cell.source) for cell in expand(source, solved=True).cells], BUILD
 

@@ -36,7 +36,7 @@ def read(path: Path) -> str:
         cells = jupytext.read(path).cells
         text = "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
     else:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
     return without_blocks(text)
 
 
@@ -165,19 +165,24 @@ def test_what_jupyterlab_renders_is_left_alone():
 def test_dead_links_are_found_and_live_ones_are_not(tmp_path):
     folder = tmp_path / "chapters"
     folder.mkdir()
-    (folder / "02_b.md").write_text("# The *B*\n\n## What it costs\n")
-    (folder / "02_b.ipynb").write_text("{}")
-    (folder / "03_c.md").write_text("# C\n")
+    (folder / "02_b.md").write_text("# The *B*\n\n## What it costs\n", encoding="utf-8")
+    (folder / "02_b.ipynb").write_text("{}", encoding="utf-8")
+    (folder / "03_c.md").write_text("# C\n", encoding="utf-8")
     page = folder / "01_a.md"
     page.write_text(
         "# A\n\n## Part one\n\n[1](#Part-one) [2](02_b.ipynb) [3](02_b.ipynb#What-it-costs)\n"
-        "[4](https://example.org/#x) [5](../chapters/02_b.md#The-B) `[6](no.md)`\n"
+        "[4](https://example.org/#x) [5](../chapters/02_b.md#The-B) `[6](no.md)`\n",
+        encoding="utf-8",
     )
     assert dead_links(page) == []
-    page.write_text("# A\n\n[1](#part) [2](03_c.ipynb) [3](02_b.ipynb#costs) [4](no.md)\n")
+    page.write_text(
+        "# A\n\n[1](#part) [2](03_c.ipynb) [3](02_b.ipynb#costs) [4](no.md)\n", encoding="utf-8"
+    )
     assert [line.split(": ")[1] for line in dead_links(page)] == [
         "#part", "03_c.ipynb", "02_b.ipynb#costs", "no.md",
     ]  # fmt: skip
     readme = tmp_path / "README.md"
-    readme.write_text("# It's `x`\n\n## Twice\n\n## Twice\n\n[1](#its-x) [2](#twice-1)\n")
+    readme.write_text(
+        "# It's `x`\n\n## Twice\n\n## Twice\n\n[1](#its-x) [2](#twice-1)\n", encoding="utf-8"
+    )
     assert dead_links(readme) == []

@@ -24,7 +24,7 @@ def course(tmp_path, monkeypatch):
     """A course with two chapters, standing in for this one."""
     (tmp_path / "chapters").mkdir()
     for name in ("00_start_here", "01_self_attention"):
-        (tmp_path / "chapters" / f"{name}.ipynb").write_text(name)
+        (tmp_path / "chapters" / f"{name}.ipynb").write_text(name, encoding="utf-8")
     monkeypatch.setattr(cli, "ROOT", tmp_path)
     return tmp_path
 
@@ -88,7 +88,7 @@ def test_an_unknown_chapter_is_one_line_and_exit_code_1(course, started, command
 
 
 def test_a_work_folder_that_cannot_be_used_is_one_line(course, capsys):
-    (course / "work").write_text("a file")
+    (course / "work").write_text("a file", encoding="utf-8")
     assert cli.main(["sync"]) == 1
     assert capsys.readouterr().err.startswith("error: cannot write your copy")
 
@@ -174,14 +174,14 @@ def test_jupyterlab_starts_with_these_options_and_asks_nothing_of_the_network(co
             pytest.skip("this machine's loopback network is down: no browser reaches JupyterLab")
     command = cli.lab_command(course / "work", "00_start_here.ipynb", port)
     command += ["--no-browser", "--allow-root", "--IdentityProvider.token=secret"]
-    with open(course / "log", "w") as log:
+    with open(course / "log", "w", encoding="utf-8") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log)
     try:
         page = read(f"http://127.0.0.1:{port}/?token=secret", server)
     finally:
         server.terminate()
         server.wait(timeout=30)
-    log = (course / "log").read_text()
+    log = (course / "log").read_text(encoding="utf-8")
     text = page.partition('id="jupyter-config-data"')[2].partition(">")[2].partition("</script>")[0]
     config = json.loads(text)
     assert config["treePath"] == "00_start_here.ipynb", "opens another page"
@@ -233,5 +233,5 @@ def test_make_names_the_pythons_it_tried(tmp_path):
 
 
 def test_the_learners_copy_is_not_in_git():
-    assert "work/" in (ROOT / ".gitignore").read_text().split()
+    assert "work/" in (ROOT / ".gitignore").read_text(encoding="utf-8").split()
     assert find_workspace(ROOT / "solutions") is None

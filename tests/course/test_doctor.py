@@ -111,7 +111,7 @@ def test_shipped_files():
 
 def test_work(tmp_path):
     assert doctor.check_work(tmp_path / "work").level == "ok"
-    (tmp_path / "work").write_text("a file")
+    (tmp_path / "work").write_text("a file", encoding="utf-8")
     assert doctor.check_work(tmp_path / "work").level == "fix"
     assert doctor.check_work(tmp_path / "nowhere" / "work").level == "fix"
 

@@ -63,7 +63,7 @@ class Kernel(RunningKernel):
             return None
         pid = self.km.provisioner.pid
         try:
-            status = Path(f"/proc/{pid}/status").read_text()
+            status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
             return int(status.partition("VmHWM:")[2].split()[0]) * 1024 / 1e9
         except (OSError, IndexError, ValueError):  # not Linux
             try:

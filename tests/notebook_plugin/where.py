@@ -31,7 +31,7 @@ def place(notebook: Path, cells: list, index: int, root: Path, line: int | None)
 
 def _row(source: Path, cells: list, index: int, line: int) -> int | None:
     """The row of the source, counted from 1, of a line of a cell."""
-    rows = source.read_text().splitlines()
+    rows = source.read_text(encoding="utf-8").splitlines()
     cell = cells[index]
     if cell.get("id", "").startswith("exercise-"):
         name = cell["id"].removeprefix("exercise-")

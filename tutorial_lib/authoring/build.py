@@ -75,8 +75,8 @@ def _fingerprint(notebook, slug: str) -> str:
         path = waiting.pop()
         if path.exists() and path not in reached:
             reached.add(path)
-            waiting += _imported(path.read_text())
-    words = _words(code).union(*(_words(path.read_text()) for path in reached))
+            waiting += _imported(path.read_text(encoding="utf-8"))
+    words = _words(code).union(*(_words(path.read_text(encoding="utf-8")) for path in reached))
     reached |= {path for path in _data() if not words.isdisjoint(records.names(path))}
     digest = hashlib.sha256(nbformat.writes(notebook).encode())
     for path in sorted(reached):

@@ -94,8 +94,8 @@ def _join_streams(outputs: list) -> list:
 def write(notebook, path: Path) -> bool:
     """Write the notebook if its bytes changed; True if they did."""
     text = nbformat.writes(notebook) + "\n"
-    if path.exists() and path.read_text() == text:
+    if path.exists() and path.read_text(encoding="utf-8") == text:
         return False
     path.parent.mkdir(exist_ok=True)
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     return True

@@ -22,8 +22,8 @@ def new_chapter(root: Path, number: str) -> list[Path]:
         if target.exists():
             raise FileExistsError(f"{target.relative_to(root)} is there already; nothing written")
     for name, target in targets.items():
-        text = (templates / name).read_text()
+        text = (templates / name).read_text(encoding="utf-8")
         for field in ("number", "slug", "title", "minutes", "level", "about"):
             text = text.replace(f"<{field}>", str(getattr(chapter, field)))
-        target.write_text(text)
+        target.write_text(text, encoding="utf-8")
     return list(targets.values())

@@ -101,7 +101,7 @@ def _peak_of(tree):
 @contextlib.contextmanager
 def _stderr_dropped():
     """For the lines that the profiler's C++ side writes at every start and stop."""
-    with os.fdopen(os.dup(2)) as stderr, open(os.devnull, "w") as nowhere:
+    with os.fdopen(os.dup(2)) as stderr, open(os.devnull, "w", encoding="utf-8") as nowhere:
         os.dup2(nowhere.fileno(), 2)
         try:
             yield
@@ -127,7 +127,7 @@ def machine(device="cpu"):
 def _processor():
     """The processor's name: Linux keeps it in a file, elsewhere Python knows something like it."""
     file = Path("/proc/cpuinfo")
-    lines = file.read_text().splitlines() if file.exists() else []
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
 
