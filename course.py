@@ -17,7 +17,7 @@ import shutil
 import subprocess
 import sys
 
-ROOT = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.realpath(__file__))
 SUPPORTED = [(3, 13), (3, 12), (3, 11)]
 COMMANDS = {
     "lab": "set up, then open your copy of the chapters in JupyterLab",
@@ -38,15 +38,14 @@ PYTEST = (
 )
 # Settings of pip that name another place to install from; uv does not read them.
 ELSEWHERE = re.compile(r"\b(index-url|extra-index-url|find-links|no-index|constraint)\b", re.I)
+# Run by .venv's Python: pip is there, and all that the lock wants on every system.
 MISSING = """
-import importlib.metadata as installed, re, sys, tomllib
-for line in tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"]:
-    name = re.match("[A-Za-z0-9_.-]+", line)[0]
-    try:
-        installed.version(name)
-    except installed.PackageNotFoundError:
-        if ";" not in line:
-            print(name)
+import importlib.metadata as metadata, re, pip
+there = {re.sub("[-_.]+", "-", found.name or "").lower() for found in metadata.distributions()}
+for line in open("requirements.lock", encoding="utf-8"):
+    name = re.match("([a-z0-9-]+)==[^;]*$", line)
+    if name and name[1] not in there:
+        print(name[1])
 """
 
 
@@ -94,6 +93,7 @@ def take_python(arguments):
 def hand_over(command, windows=os.name == "nt"):
     """Become the command. Windows has no such thing: there it runs below this process."""
     sys.stdout.flush()
+    os.chdir(ROOT)  # the command's paths are those of the course
     if not windows:
         os.execv(command[0], command)
     try:
@@ -122,13 +122,14 @@ def set_up(root, python=None, lock_only=False):
     state = installed_state(root, folder)
     if state == "moved":
         print("The course's folder has moved: telling .venv where it is now.")
-        check(run_logged(pip(program, "--no-deps", "-e", root), folder), folder, "That failed")
+        line = pip(program, "--no-deps", "--no-build-isolation", "-e", root)  # without network
+        check(run_logged(line, folder), folder, "That failed")
         stamp(root, folder)
     elif state == "changed":
         install(root, folder, program)
     missing = said([program, "-c", MISSING], root)
-    if missing is None or missing:
-        print(f"Missing from .venv: {missing or 'more than can be told'}. Installing again.")
+    if missing:
+        print("Missing from .venv: " + ", ".join(missing.split()) + ". Installing again.")
         install(root, folder, program)
     return program
 
@@ -140,7 +141,7 @@ def venv_python(folder, windows=os.name == "nt"):
 
 def runs(program):
     """Whether this Python starts and has pip: not so in a copied or half-made environment."""
-    return said([program, "-m", "pip", "--version"]) is not None
+    return said([program, "-c", "import pip"]) is not None
 
 
 def said(command, folder=None):
@@ -159,9 +160,11 @@ def candidates(python, windows):
     if python:
         return [[python]]
     numbers = [f"{major}.{minor}" for major, minor in SUPPORTED]
+    # Not the Python of .venv itself, should it be active: it would be cleared while it runs.
+    this = getattr(sys, "_base_executable", None) or sys.executable
     if windows:
-        return [[sys.executable], *(["py", "-" + n] for n in numbers), ["python"]]
-    return [[sys.executable], ["python3"], *(["python" + n] for n in numbers)]
+        return [[this], *(["py", "-" + n] for n in numbers), ["python"]]
+    return [[this], ["python3"], *(["python" + n] for n in numbers)]
 
 
 def version_of(command):
@@ -186,7 +189,8 @@ def make_venv(folder, commands):
             found[-1] += f" without venv: install the package python{number}-venv"
             continue
         print(f"Making .venv with {name} ({number})", flush=True)
-        subprocess.check_call(command + ["-m", "venv", "--clear", folder])
+        if subprocess.call(command + ["-m", "venv", "--clear", folder]):
+            raise Stop(".venv could not be made (above). Is the disk full, or .venv in use?")
         return
     tried, there = ", ".join(map(" ".join, commands)), "; ".join(found) or "none is there"
     raise Stop(
@@ -314,4 +318,9 @@ def clean(root):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # a path that the console cannot show
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit("\nStopped. The same command goes on from here.")
