@@ -25,6 +25,8 @@ import nbformat
 import yaml
 from jupytext.myst import MystMetadataParsingError
 
+from tutorial_lib.course import online
+
 EXERCISE = re.compile(r"(\w+) = exercise\.(\w+)\.reference")
 FROM_NOTHING = re.compile(r"(model) = exercise\.(\w+)\.solution\(\)")
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
@@ -57,6 +59,7 @@ def expand(source: Path, solved: bool) -> nbformat.NotebookNode:
         number += 1
         exercise = _exercise(source, *match.groups())
         cells += _exercise_cells(exercise, number, solved)
+    cells.insert(1, _colab_cell())  # below the title
     _make_ids_unique(cells)
     return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": KERNEL})
 
@@ -115,6 +118,13 @@ def _from_nothing_cells(exercise, solved: bool) -> list:
     code = nbformat.v4.new_code_cell(f"{exercise.source() if solved else empty}\n\n{check}")
     text.id, code.id = f"goal-{exercise.name}"[:64], f"build-{exercise.name}"[:64]
     return [text, code]
+
+
+def _colab_cell():
+    metadata = {"jupyter": {"source_hidden": True}, "cellView": "form", "tags": ["hide-input"]}
+    cell = nbformat.v4.new_code_cell(online.colab_cell(), metadata=metadata)
+    cell.id = "colab"
+    return cell
 
 
 def is_folded(cell) -> bool:

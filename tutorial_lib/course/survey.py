@@ -13,6 +13,8 @@ from dataclasses import dataclass, fields
 from itertools import groupby
 from pathlib import Path
 
+from tutorial_lib.course import online
+
 ROOT = Path(__file__).parents[2]
 START, END = "<!-- chapters -->", "<!-- /chapters -->"
 ALLOWED = {
@@ -170,13 +172,16 @@ def chapter_table(survey, root=ROOT):
         f"{built} of {len(survey.systems)} systems.",
         "",
     ]
-    lines += ["| | chapter (★ spine) | minutes | level (1-5) | systems |", "|---|---|---|---|---|"]
+    lines += ["| | chapter (★ spine) | minutes | level (1-5) | systems | in the browser |"]
+    lines += ["|---|---|---|---|---|---|"]
     for part, chapters in groupby(survey.chapters, key=lambda c: c.part):
-        lines.append(f"| | **{part}** | | | |")
+        lines.append(f"| | **{part}** | | | | |")
         for c in chapters:
             names = ", ".join(_cell(s.name) for s in survey.systems_of(c.number))
             first = f"{_link(c, root)} | {c.title}{' ★' * c.spine}"
-            lines.append(f"| {first} | {c.minutes} | {c.level} | {names} |")
+            there = Path(root, f"chapters/{c.stem}.ipynb").exists()
+            badges = online.badges(c.stem) if there else ""
+            lines.append(f"| {first} | {c.minutes} | {c.level} | {names} | {badges} |")
     return "\n".join(lines) + "\n"
 
 
