@@ -4,11 +4,11 @@
     python course.py test     sets up, then runs every test and every notebook
     python course.py          lists the other commands
 
-It needs the standard library alone, makes `.venv` with Python 3.11 to 3.13, installs the course and
-the versions of requirements.lock into it, and hands the command on. The Makefile calls it, so there
-is one way. What it prints is ASCII, and any Python 3.6 can say which Python it needs.
+It makes `.venv` with Python 3.11 to 3.13, installs the course and what requirements.lock says, and
+hands the command on; the Makefile calls it. Python 3.6 can read it, and what it prints is ASCII.
 """
 
+import argparse
 import hashlib
 import json
 import os
@@ -36,6 +36,8 @@ PYTEST = (
     "-m pytest -n logical --maxprocesses 4 --dist loadfile --nbval --nbval-current-env"
     " solutions tests"
 )
+LOCK = "-m uv pip compile --universal --python-version 3.11 -q pyproject.toml -o requirements.lock"
+QUIET_PIP = ["-m", "pip", "install", "-q"]
 # Settings of pip that name another place to install from; uv does not read them.
 ELSEWHERE = re.compile(r"\b(index-url|extra-index-url|find-links|no-index|constraint)\b", re.I)
 # Run by .venv's Python: pip is there, and all that the lock wants on every system.
@@ -65,29 +67,21 @@ def main(arguments):
         if command == "clean":
             return clean(ROOT)
         program = set_up(ROOT, python, lock_only=command == "lock")
-    except Stop as stop:
-        print(stop)
+    except (Stop, PermissionError) as problem:  # the latter names the file
+        print(problem)
         return 1
     if command == "setup":
         return 0
-    if command == "lock":
-        line = ["-m", "uv", "pip", "compile", "--universal", "--python-version", "3.11", "-q"]
-        line += ["pyproject.toml", "-o", "requirements.lock"]
-    elif command == "test":
-        line = PYTEST.split()
-    else:
-        line = ["-m", "tutorial_lib", command]
-    return hand_over([program] + line + rest)
+    line = {"test": PYTEST, "lock": LOCK}.get(command, "-m tutorial_lib " + command)
+    return hand_over([program] + line.split() + rest)
 
 
 def take_python(arguments):
     """The value of `--python`, or None, and the other arguments."""
-    arguments = list(arguments)
-    if "--python" not in arguments:
-        return None, arguments
-    place = arguments.index("--python")
-    found = arguments[place + 1 : place + 2]
-    return (found[0] if found else None), arguments[:place] + arguments[place + 2 :]
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--python")
+    known, others = parser.parse_known_args(arguments)
+    return known.python, others
 
 
 def hand_over(command, windows=os.name == "nt"):
@@ -102,9 +96,6 @@ def hand_over(command, windows=os.name == "nt"):
         return 130
 
 
-# The environment
-
-
 def set_up(root, python=None, lock_only=False):
     """The path of a Python in which the course is installed as it is now in `root`."""
     folder = os.path.join(root, ".venv")
@@ -117,12 +108,12 @@ def set_up(root, python=None, lock_only=False):
     if not runs(program):
         make_venv(folder, candidates(python, os.name == "nt"))
     if lock_only:
-        check(run_logged(pip(program, "uv"), folder), folder, "uv could not be installed")
+        check(run_logged([program, *QUIET_PIP, "uv"], folder), folder, "uv could not be installed")
         return program
     state = installed_state(root, folder)
     if state == "moved":
         print("The course's folder has moved: telling .venv where it is now.")
-        line = pip(program, "--no-deps", "--no-build-isolation", "-e", root)  # without network
+        line = [program, *QUIET_PIP, "--no-deps", "--no-build-isolation", "-e", root]  # no network
         check(run_logged(line, folder), folder, "That failed")
         stamp(root, folder)
     elif state == "changed":
@@ -144,12 +135,11 @@ def runs(program):
     return said([program, "-c", "import pip"]) is not None
 
 
-def said(command, folder=None):
+def said(command, folder=None, seconds=120):
     """What a command prints, None where it is missing or fails."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     try:
-        done = subprocess.run(
-            command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=120
-        )
+        done = subprocess.run(command, cwd=folder, timeout=seconds, **pipes)
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.decode(errors="replace").strip() if done.returncode == 0 else None
@@ -200,9 +190,6 @@ def make_venv(folder, commands):
     )
 
 
-# The install
-
-
 def wanted(root):
     """What is to be installed, as a hash."""
     digest = hashlib.sha256()
@@ -213,8 +200,7 @@ def wanted(root):
 
 
 def installed_state(root, folder):
-    """The last install that ended was of this course ("ready"), of this course in another place
-    ("moved"), or of another ("changed")."""
+    """Was the last install of this course: "ready", in another place: "moved", no: "changed"."""
     try:
         with open(os.path.join(folder, ".ready"), encoding="utf-8") as file:
             last = json.load(file)
@@ -232,24 +218,17 @@ def stamp(root, folder):
 
 
 def install(root, folder, program):
-    """Install the course and its dependencies; the stamp comes last, so that an install that was
-    cut off is taken up by the next command."""
+    """Install all; the stamp comes last, so the next command takes up what was cut off."""
     print("Installing the course into .venv; the first time this takes some minutes.", flush=True)
     course = ["-c", os.path.join(root, "requirements.lock"), "-e", root]
-    done = False
-    for command in installers(program, folder):
-        print("  with " + command[0], flush=True)
-        done = run_logged(command[1] + course, folder)
+    for name, command in installers(program, folder):
+        print("  with " + name, flush=True)
+        done = run_logged(command + course, folder)
         if done:
             break
     check(done, folder, "The install failed")
-    # Compiled bytecode saves seconds at each start of a notebook; files that cannot be compiled
-    # are other people's test data.
-    environment = dict(os.environ, PYTHONDONTWRITEBYTECODE="")
-    compiling = [program, "-m", "compileall", "-qq", "-j", "0", folder]
-    subprocess.call(
-        compiling, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    # Bytecode saves seconds at each start of a notebook; some packages' test data is no Python.
+    said([program, "-m", "compileall", "-qq", "-j", "0", folder], seconds=600)
     stamp(root, folder)
 
 
@@ -259,7 +238,7 @@ def installers(program, folder):
     settings = said([program, "-m", "pip", "config", "list"]) or ""
     if configured_elsewhere(settings, os.environ):
         return [by_pip]  # the person's own index, or their own build of PyTorch
-    if not shutil.which("uv") and not run_logged(pip(program, "uv"), folder, told=False):
+    if not shutil.which("uv") and not run_logged([program, *QUIET_PIP, "uv"], folder, told=False):
         return [by_pip]
     uv = [shutil.which("uv")] if shutil.which("uv") else [program, "-m", "uv"]
     by_uv = uv + ["pip", "install", "--python", program]
@@ -271,19 +250,13 @@ def installers(program, folder):
 
 def configured_elsewhere(settings, environment):
     """Whether pip was told to install from somewhere else than PyPI, or only certain versions."""
-    return bool(ELSEWHERE.search(settings)) or any(
-        name.startswith("PIP_") and ELSEWHERE.search(name[4:].replace("_", "-"))
-        for name in environment
-    )
+    names = [name[4:].replace("_", "-") for name in environment if name.startswith("PIP_")]
+    return bool(ELSEWHERE.search("\n".join([settings, *names])))
 
 
 def wants_cpu_build(platform, nvidia_smi):
     """On Linux PyPI's PyTorch is for CUDA, some GB; without a driver the CPU build will do."""
     return platform.startswith("linux") and not nvidia_smi
-
-
-def pip(program, *packages):
-    return [program, "-m", "pip", "install", "-q", *packages]
 
 
 def run_logged(command, folder, told=True):
