@@ -1,5 +1,8 @@
 """pyproject.toml is the one list of dependencies; the lock and conda's file agree with it."""
 
+import ast
+import json
+import re
 import tomllib
 from pathlib import Path
 
@@ -64,3 +67,34 @@ def test_conda_installs_the_course_itself():
     assert {"pip": ["-e ."]} in CONDA["dependencies"]
     assert CONDA["name"] == PROJECT["name"]
     assert CONDA["channels"][0] == "conda-forge"
+
+
+def test_containers_start_the_course_as_everybody_does():
+    """No engine runs here: what they would run is what the commands understand."""
+    assert not (ROOT / "Dockerfile").exists()  # Binder would take it instead of environment.yml
+    docker = (ROOT / ".devcontainer" / "Dockerfile").read_text("utf-8")
+    container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text("utf-8"))
+    commands = re.findall(r"python course\.py (\w+)", docker + container["postCreateCommand"])
+    commands += re.findall(r'"course\.py", "(\w+)"', docker)
+    text = (ROOT / "course.py").read_text("utf-8")
+    assert set(commands) == {"setup", "lab"} and all(f'    "{c}":' in text for c in commands)
+    for version in re.findall(r"python:(\d\.\d+)", docker + container["image"]):
+        assert version in Requirement(f"p{PROJECT['requires-python']}").specifier
+
+
+@pytest.mark.parametrize("folder", ["tutorial_lib", "tests", "benchmarks", "course.py"])
+def test_text_is_read_and_written_with_its_encoding_named(folder):
+    """Windows would take its own, and cut a chapter's dashes and arrows."""
+    place = ROOT / folder
+    for path in [place] if place.is_file() else sorted(place.rglob("*.py")):
+        tree = ast.parse(path.read_text("utf-8"))
+        for node in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            named = {keyword.arg for keyword in node.keywords}
+            texts = [a.value for a in node.args if isinstance(a, ast.Constant)]
+            place = f"{path.relative_to(ROOT)}:{node.lineno}"
+            if name in ("read_text", "write_text"):
+                assert "encoding" in named or "utf-8" in texts, f"{place} names no encoding"
+            if name == "open" and isinstance(node.func, ast.Name):
+                binary = any(isinstance(t, str) and "b" in t for t in texts[-1:])
+                assert binary or "encoding" in named, f"{place} names no encoding"

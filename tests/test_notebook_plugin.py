@@ -231,10 +231,8 @@ def test_a_photograph_is_kept_as_jpeg_and_compared_all_the_same():
 def test_the_place_of_a_cell_that_is_written_twice(tmp_path):
     source = tmp_path / "chapters" / "01_a.md"
     source.parent.mkdir()
-    source.write_text(
-        "```{code-cell}\nstep()\n```\n\nand again\n\n```{code-cell}\nstep()\n```\n",
-        encoding="utf-8",
-    )
+    twice = "```{code-cell}\nstep()\n```\n\nand again\n\n```{code-cell}\nstep()\n```\n"
+    source.write_text(twice, encoding="utf-8")
     cells, notebook = [cell("step()"), cell("step()")], tmp_path / "solutions" / "01_a.ipynb"
     assert where.place(notebook, cells, 0, tmp_path, None) == "chapters/01_a.md:2, cell 1"
     assert where.place(notebook, cells, 1, tmp_path, 1) == "chapters/01_a.md:8, cell 2, line 1"

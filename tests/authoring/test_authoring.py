@@ -117,7 +117,8 @@ def test_streams_are_joined_and_nothing_of_the_machine_is_kept(built):
     assert [name for name, _ in streams] == ["stdout", "stderr"]
     assert streams[0][1] == "piece 0\npiece 1\npiece 2\n"
     assert set(notebook.metadata) == {"kernelspec", "tutorial"}
-    assert all(set(cell.metadata) <= {"tags"} for cell in notebook.cells if cell.id != "colab")
+    kept = {"tags", "jupyter", "cellView"}
+    assert all(set(cell.metadata) <= kept for cell in notebook.cells)
     images = [o for c in notebook.cells if c.cell_type == "code" for o in c.outputs if "data" in o]
     assert [set(image.data) for image in images] == [{"image/png", "text/plain"}]
 

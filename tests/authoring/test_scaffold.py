@@ -12,8 +12,9 @@ from tutorial_lib.authoring.scaffold import new_chapter
 from tutorial_lib.course import survey
 
 ROOT = Path(__file__).parents[2]
-SECTIONS = """1. What the survey says|2. By hand|3. The ladder|4. Use it|5. The family|6. Cost
-    |7. Check yourself|8. Since the survey"""
+SECTIONS = """1. The idea|2. By hand|3. NumPy|4. PyTorch: you write the module|5. Train yours
+    |6. Look at it|7. In short|The family|Lab: backward by hand|Lab: on a GPU|Lab: cost
+    |Lab: since the survey"""
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +49,9 @@ def test_a_new_chapter_builds_and_passes_its_tests(course):
     assert "wrote chapters/39_outlook.md" in wrote
     assert "wrote tutorial_lib/exercises/outlook.py" in wrote
     assert "39_outlook: built" in python_m(course, "tutorial_lib", "build", "--chapters", "39")
+    solved = (course / "solutions" / "39_outlook.ipynb").read_text(encoding="utf-8")
+    for said in ("✓ unit_rows", "✓ UnitScores", "✓ unit_scores_from_nothing", "✓ claim"):
+        assert said in solved
     python_m(course, "ruff", "check", "chapters", "solutions", "tutorial_lib/exercises/outlook.py")
     tests = ["tests/exercises", "tests/chapters"]
     said = python_m(

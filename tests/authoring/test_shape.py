@@ -85,7 +85,8 @@ def test_stated_minutes_follow_what_is_counted(tmp_path):
     source = tmp_path / "00_start_here.md"
     source.write_text(re.sub(r"\*\*\d+ minutes", "**999 minutes", text), encoding="utf-8")
     index = (ROOT / "survey.toml").read_text(encoding="utf-8")
-    (tmp_path / "survey.toml").write_text(index.replace("minutes = 15", "minutes = 99", 1), "utf-8")
+    wrong = re.sub(r"minutes = \d+", "minutes = 99", index, count=1)  # chapter 00 is the first
+    (tmp_path / "survey.toml").write_text(wrong, encoding="utf-8")
     shape.state_minutes(tmp_path, source)
     assert source.read_text(encoding="utf-8") == text
     assert (tmp_path / "survey.toml").read_text(encoding="utf-8") == index

@@ -96,7 +96,10 @@ def test_a_right_class_is_given_back_and_trains(capsys):
             with_parts(shift=lambda d, n: torch.zeros(d)),
             "shift is a plain tensor, expected a param",
         ),
-        (with_parts(scale=lambda d, n: nn.Parameter(torch.ones(1))), "scale is a parameter, expec"),
+        (
+            with_parts(scale=lambda d, n: nn.Parameter(torch.ones(1))),
+            "scale is a parameter, expected",
+        ),
         (
             with_parts(shift=lambda d, n: nn.Parameter(torch.zeros(d, 1))),
             r"the shape \(2, 1\), exp",

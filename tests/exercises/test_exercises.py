@@ -9,7 +9,7 @@ import pytest
 from tutorial_lib import exercises
 from tutorial_lib.checking import Exercise
 from tutorial_lib.checking.diagnosis import explain
-from tutorial_lib.checking.trials import agrees, try_all
+from tutorial_lib.checking.trials import agrees
 from tutorial_lib.course import survey
 
 
@@ -24,10 +24,6 @@ def all_exercises():
 
 EXERCISES = list(all_exercises())
 MISTAKES = [(exercise, mistake) for exercise in EXERCISES for mistake in exercise.mistakes]
-
-
-def trials_of(exercise, answer):
-    return try_all(exercise.reference, answer, exercise.all_cases(), exercise.seconds)
 
 
 @pytest.fixture(params=EXERCISES, ids=lambda e: f"{e.slug}.{e.name}")
@@ -51,7 +47,7 @@ def test_stub_is_not_done_yet_and_the_reference_takes_its_place(exercise, capsys
     stub = stub_of(exercise)
     if exercise.start is None:
         with pytest.raises(NotImplementedError):
-            stub(*exercise.all_cases()[0].values())
+            exercise.as_function(stub)(*exercise.all_cases()[0].values())
     assert exercise.check(stub) is exercise.reference
     assert "not done yet" in capsys.readouterr().out
 
@@ -62,14 +58,16 @@ def test_stub_holds_the_task_and_not_the_answer(exercise):
     # A buggy version to start from may add what its symptoms are.
     told, task = inspect.getdoc(stub_of(exercise)), inspect.getdoc(exercise.reference)
     assert told == task or (exercise.start and told.startswith(task))
-    assert exercise.stub().startswith(f"def {exercise.name}(")
+    kind = "class" if isinstance(exercise.reference, type) else "def"
+    assert exercise.stub().startswith(f"{kind} {exercise.name}(")
 
 
 def test_cases_are_the_same_each_time_and_cover_more_than_one_size(exercise):
     first, second = exercise.all_cases(), exercise.all_cases()
     assert len(first) == len(second) >= 4
     assert all(a.keys() == b.keys() for a, b in zip(first, second))
-    assert agrees(trials_of(exercise, exercise.reference), exercise.reference, exercise.seconds)
+    trials, reference = exercise.trials(exercise.reference), exercise.reference
+    assert agrees(trials, exercise.as_function(reference), exercise.seconds)
 
 
 @pytest.mark.parametrize("slug", sorted({exercise.slug for exercise in EXERCISES}))
@@ -90,7 +88,7 @@ def test_has_three_hints_and_at_least_four_mistakes(exercise):
     "exercise, mistake", MISTAKES, ids=[f"{e.slug}.{e.name}-{m.name}" for e, m in MISTAKES]
 )
 def test_mistake_is_caught_by_its_own_message(exercise, mistake):
-    trials = trials_of(exercise, mistake.function)  # what `check` judges, once for all questions
+    trials = exercise.trials(mistake.answer)  # what `check` judges, once for all questions
     assert not all(trial.right for trial in trials)
     assert not exercise._is_stub(trials)
     assert explain(exercise, trials) == mistake.message

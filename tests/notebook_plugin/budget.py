@@ -1,8 +1,12 @@
-"""Seconds and memory of each solved notebook, printed beside the budget at the end of a run.
+"""Seconds and memory of each solved notebook beside the budget, and each chapter's shape, printed
+at the end of a run.
 
 A machine under load is slow for other reasons, so a notebook over its budget is named and does not
 fail.
 """
+
+from tutorial_lib.authoring import shape
+from tutorial_lib.authoring.build import sources
 
 BUDGET = {"notebook": 40, "cell": 15}  # seconds
 GIGABYTES = 2.0
@@ -22,6 +26,10 @@ def pytest_terminal_summary(terminalreporter):
     terminalreporter.section(f"notebooks (budget {BUDGET['notebook']} s, {GIGABYTES:g} GB)")
     for line in summary(costs):
         terminalreporter.line(line, yellow=line.startswith("over budget"))
+    terminalreporter.section("what is read and what is built (advice, never a failure)")
+    for source in sources(terminalreporter.config.rootpath):
+        if source.stem in {cost["notebook"] for cost in costs}:
+            terminalreporter.line(f"{source.stem}: {shape.line(source)}")
 
 
 def summary(costs: list[dict]) -> list[str]:

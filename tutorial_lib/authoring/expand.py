@@ -29,6 +29,7 @@ from tutorial_lib.course import online
 
 EXERCISE = re.compile(r"(\w+) = exercise\.(\w+)\.reference")
 FROM_NOTHING = re.compile(r"(model) = exercise\.(\w+)\.solution\(\)")
+FOLDED = {"jupyter": {"source_hidden": True}, "cellView": "form"}  # for JupyterLab, for Colab
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
 
@@ -121,10 +122,8 @@ def _from_nothing_cells(exercise, solved: bool) -> list:
 
 
 def _colab_cell():
-    metadata = {"jupyter": {"source_hidden": True}, "cellView": "form", "tags": ["hide-input"]}
-    cell = nbformat.v4.new_code_cell(online.colab_cell(), metadata=metadata)
-    cell.id = "colab"
-    return cell
+    metadata = {**FOLDED, "tags": ["hide-input"]}
+    return nbformat.v4.new_code_cell(online.first_cell(), metadata=metadata, id="on-colab")
 
 
 def is_folded(cell) -> bool:
@@ -142,7 +141,7 @@ def _clean(cell, source: Path):
                 f"it; this one begins with {cell.source.splitlines()[0] if cell.source else ''!r}"
             )
         tags.append("hide-input")  # for pages made with MyST
-        metadata = {"jupyter": {"source_hidden": True}, "cellView": "form"}  # JupyterLab, Colab
+        metadata = dict(FOLDED)
     if tags:
         metadata["tags"] = tags
     make = nbformat.v4.new_code_cell if cell.cell_type == "code" else nbformat.v4.new_markdown_cell

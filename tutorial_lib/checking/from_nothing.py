@@ -1,4 +1,4 @@
-"""The exercise at a chapter's end: a goal, an empty cell, no signature. What counts is what it does.
+"""The exercise at a chapter's end: a goal, an empty cell, no signature. What it does is judged.
 
 vit_from_nothing = FromNothing(solution, minutes=40, shapes=..., parameters=(50_000, 300_000),
                                properties={...}, accuracy=held_out_accuracy, wanted=0.8)

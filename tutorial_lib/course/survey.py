@@ -172,7 +172,7 @@ def chapter_table(survey, root=ROOT):
         f"{built} of {len(survey.systems)} systems.",
         "",
     ]
-    lines += ["| | chapter (★ spine) | minutes | level (1-5) | systems | in the browser |"]
+    lines += ["| | chapter (★ spine) | minutes | level (1-5) | systems | online |"]
     lines += ["|---|---|---|---|---|---|"]
     for part, chapters in groupby(survey.chapters, key=lambda c: c.part):
         lines.append(f"| | **{part}** | | | | |")
@@ -180,7 +180,7 @@ def chapter_table(survey, root=ROOT):
             names = ", ".join(_cell(s.name) for s in survey.systems_of(c.number))
             first = f"{_link(c, root)} | {c.title}{' ★' * c.spine}"
             there = Path(root, f"chapters/{c.stem}.ipynb").exists()
-            badges = online.badges(c.stem) if there else ""
+            badges = online.links(c.stem) if there else ""
             lines.append(f"| {first} | {c.minutes} | {c.level} | {names} | {badges} |")
     return "\n".join(lines) + "\n"
 

@@ -9,6 +9,7 @@ from tutorial_lib.exercises.vit.cost import vit_cost
 from tutorial_lib.exercises.vit.debugging import class_probabilities
 from tutorial_lib.exercises.vit.maps import attention_distance, attention_rollout
 from tutorial_lib.exercises.vit.model import vit
+from tutorial_lib.exercises.vit.module import VisionTransformer, vit_from_nothing
 from tutorial_lib.exercises.vit.patches import patchify
 from tutorial_lib.exercises.vit.positions import interpolate_positions
 from tutorial_lib.exercises.vit.tokens import prepend_class_token
@@ -21,8 +22,10 @@ __all__ = [  # in the order of the chapter
     "vit",
     "class_probabilities",
     "embed_by_convolution",
+    "VisionTransformer",
     "interpolate_positions",
     "attention_rollout",
     "attention_distance",
     "vit_cost",
+    "vit_from_nothing",
 ]
