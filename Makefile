@@ -1,7 +1,7 @@
 # The course's commands, for who has make: each calls course.py, so there is one way.
 # `make` alone lists them. Works with GNU make 3.81 (macOS) and newer.
 START := $(firstword $(foreach p,python3 python python3.13 python3.12 python3.11,\
-           $(shell command -v $(p) 2>/dev/null)) "$(PYTHON)")
+           $(if $(shell command -v $(p) 2>/dev/null),$(p))) "$(PYTHON)")
 RUN = @$(START) course.py $@ $(if $(PYTHON),--python "$(PYTHON)")
 CHAPTERS = $(if $(CH),--chapters "$(CH)")
 

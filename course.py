@@ -4,11 +4,11 @@
     python course.py test     sets up, then runs every test and every notebook
     python course.py          lists the other commands
 
-It needs the standard library alone, makes `.venv` with Python 3.11 to 3.13, installs the course and
-the versions of requirements.lock into it, and hands the command on. The Makefile calls it, so there
-is one way. What it prints is ASCII, and any Python 3.6 can say which Python it needs.
+It makes `.venv` with Python 3.11 to 3.13, installs the course and what requirements.lock says, and
+hands the command on; the Makefile calls it. Python 3.6 can read it, and what it prints is ASCII.
 """
 
+import argparse
 import hashlib
 import json
 import os
@@ -17,7 +17,7 @@ import shutil
 import subprocess
 import sys
 
-ROOT = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.realpath(__file__))
 SUPPORTED = [(3, 13), (3, 12), (3, 11)]
 COMMANDS = {
     "lab": "set up, then open your copy of the chapters in JupyterLab",
@@ -36,17 +36,18 @@ PYTEST = (
     "-m pytest -n logical --maxprocesses 4 --dist loadfile --nbval --nbval-current-env"
     " solutions tests"
 )
+LOCK = "-m uv pip compile --universal --python-version 3.11 -q pyproject.toml -o requirements.lock"
+QUIET_PIP = ["-m", "pip", "install", "-q"]
 # Settings of pip that name another place to install from; uv does not read them.
 ELSEWHERE = re.compile(r"\b(index-url|extra-index-url|find-links|no-index|constraint)\b", re.I)
+# Run by .venv's Python: pip is there, and all that the lock wants on every system.
 MISSING = """
-import importlib.metadata as installed, re, sys, tomllib
-for line in tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"]:
-    name = re.match("[A-Za-z0-9_.-]+", line)[0]
-    try:
-        installed.version(name)
-    except installed.PackageNotFoundError:
-        if ";" not in line:
-            print(name)
+import importlib.metadata as metadata, re, pip
+there = {re.sub("[-_.]+", "-", found.name or "").lower() for found in metadata.distributions()}
+for line in open("requirements.lock", encoding="utf-8"):
+    name = re.match("([a-z0-9-]+)==[^;]*$", line)
+    if name and name[1] not in there:
+        print(name[1])
 """
 
 
@@ -66,43 +67,33 @@ def main(arguments):
         if command == "clean":
             return clean(ROOT)
         program = set_up(ROOT, python, lock_only=command == "lock")
-    except Stop as stop:
-        print(stop)
+    except (Stop, PermissionError) as problem:  # the latter names the file
+        print(problem)
         return 1
     if command == "setup":
         return 0
-    if command == "lock":
-        line = ["-m", "uv", "pip", "compile", "--universal", "--python-version", "3.11", "-q"]
-        line += ["pyproject.toml", "-o", "requirements.lock"]
-    elif command == "test":
-        line = PYTEST.split()
-    else:
-        line = ["-m", "tutorial_lib", command]
-    return hand_over([program] + line + rest)
+    line = {"test": PYTEST, "lock": LOCK}.get(command, "-m tutorial_lib " + command)
+    return hand_over([program] + line.split() + rest)
 
 
 def take_python(arguments):
     """The value of `--python`, or None, and the other arguments."""
-    arguments = list(arguments)
-    if "--python" not in arguments:
-        return None, arguments
-    place = arguments.index("--python")
-    found = arguments[place + 1 : place + 2]
-    return (found[0] if found else None), arguments[:place] + arguments[place + 2 :]
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--python")
+    known, others = parser.parse_known_args(arguments)
+    return known.python, others
 
 
 def hand_over(command, windows=os.name == "nt"):
     """Become the command. Windows has no such thing: there it runs below this process."""
     sys.stdout.flush()
+    os.chdir(ROOT)  # the command's paths are those of the course
     if not windows:
         os.execv(command[0], command)
     try:
         return subprocess.call(command)
     except KeyboardInterrupt:  # Ctrl-C reached the command too, and it has said what it had to
         return 130
-
-
-# The environment
 
 
 def set_up(root, python=None, lock_only=False):
@@ -117,18 +108,19 @@ def set_up(root, python=None, lock_only=False):
     if not runs(program):
         make_venv(folder, candidates(python, os.name == "nt"))
     if lock_only:
-        check(run_logged(pip(program, "uv"), folder), folder, "uv could not be installed")
+        check(run_logged([program, *QUIET_PIP, "uv"], folder), folder, "uv could not be installed")
         return program
     state = installed_state(root, folder)
     if state == "moved":
         print("The course's folder has moved: telling .venv where it is now.")
-        check(run_logged(pip(program, "--no-deps", "-e", root), folder), folder, "That failed")
+        line = [program, *QUIET_PIP, "--no-deps", "--no-build-isolation", "-e", root]  # no network
+        check(run_logged(line, folder), folder, "That failed")
         stamp(root, folder)
     elif state == "changed":
         install(root, folder, program)
     missing = said([program, "-c", MISSING], root)
-    if missing is None or missing:
-        print(f"Missing from .venv: {missing or 'more than can be told'}. Installing again.")
+    if missing:
+        print("Missing from .venv: " + ", ".join(missing.split()) + ". Installing again.")
         install(root, folder, program)
     return program
 
@@ -140,15 +132,14 @@ def venv_python(folder, windows=os.name == "nt"):
 
 def runs(program):
     """Whether this Python starts and has pip: not so in a copied or half-made environment."""
-    return said([program, "-m", "pip", "--version"]) is not None
+    return said([program, "-c", "import pip"]) is not None
 
 
-def said(command, folder=None):
+def said(command, folder=None, seconds=120):
     """What a command prints, None where it is missing or fails."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     try:
-        done = subprocess.run(
-            command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=120
-        )
+        done = subprocess.run(command, cwd=folder, timeout=seconds, **pipes)
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.decode(errors="replace").strip() if done.returncode == 0 else None
@@ -159,9 +150,11 @@ def candidates(python, windows):
     if python:
         return [[python]]
     numbers = [f"{major}.{minor}" for major, minor in SUPPORTED]
+    # Not the Python of .venv itself, should it be active: it would be cleared while it runs.
+    this = getattr(sys, "_base_executable", None) or sys.executable
     if windows:
-        return [[sys.executable], *(["py", "-" + n] for n in numbers), ["python"]]
-    return [[sys.executable], ["python3"], *(["python" + n] for n in numbers)]
+        return [[this], *(["py", "-" + n] for n in numbers), ["python"]]
+    return [[this], ["python3"], *(["python" + n] for n in numbers)]
 
 
 def version_of(command):
@@ -186,7 +179,8 @@ def make_venv(folder, commands):
             found[-1] += f" without venv: install the package python{number}-venv"
             continue
         print(f"Making .venv with {name} ({number})", flush=True)
-        subprocess.check_call(command + ["-m", "venv", "--clear", folder])
+        if subprocess.call(command + ["-m", "venv", "--clear", folder]):
+            raise Stop(".venv could not be made (above). Is the disk full, or .venv in use?")
         return
     tried, there = ", ".join(map(" ".join, commands)), "; ".join(found) or "none is there"
     raise Stop(
@@ -194,9 +188,6 @@ def make_venv(folder, commands):
         "Install one (https://www.python.org/downloads or your package manager), then name it:\n"
         "    python course.py lab --python /path/to/python3.13    (or: make lab PYTHON=...)"
     )
-
-
-# The install
 
 
 def wanted(root):
@@ -209,8 +200,7 @@ def wanted(root):
 
 
 def installed_state(root, folder):
-    """The last install that ended was of this course ("ready"), of this course in another place
-    ("moved"), or of another ("changed")."""
+    """Was the last install of this course: "ready", in another place: "moved", no: "changed"."""
     try:
         with open(os.path.join(folder, ".ready"), encoding="utf-8") as file:
             last = json.load(file)
@@ -228,24 +218,17 @@ def stamp(root, folder):
 
 
 def install(root, folder, program):
-    """Install the course and its dependencies; the stamp comes last, so that an install that was
-    cut off is taken up by the next command."""
+    """Install all; the stamp comes last, so the next command takes up what was cut off."""
     print("Installing the course into .venv; the first time this takes some minutes.", flush=True)
     course = ["-c", os.path.join(root, "requirements.lock"), "-e", root]
-    done = False
-    for command in installers(program, folder):
-        print("  with " + command[0], flush=True)
-        done = run_logged(command[1] + course, folder)
+    for name, command in installers(program, folder):
+        print("  with " + name, flush=True)
+        done = run_logged(command + course, folder)
         if done:
             break
     check(done, folder, "The install failed")
-    # Compiled bytecode saves seconds at each start of a notebook; files that cannot be compiled
-    # are other people's test data.
-    environment = dict(os.environ, PYTHONDONTWRITEBYTECODE="")
-    compiling = [program, "-m", "compileall", "-qq", "-j", "0", folder]
-    subprocess.call(
-        compiling, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    # Bytecode saves seconds at each start of a notebook; some packages' test data is no Python.
+    said([program, "-m", "compileall", "-qq", "-j", "0", folder], seconds=600)
     stamp(root, folder)
 
 
@@ -255,7 +238,7 @@ def installers(program, folder):
     settings = said([program, "-m", "pip", "config", "list"]) or ""
     if configured_elsewhere(settings, os.environ):
         return [by_pip]  # the person's own index, or their own build of PyTorch
-    if not shutil.which("uv") and not run_logged(pip(program, "uv"), folder, told=False):
+    if not shutil.which("uv") and not run_logged([program, *QUIET_PIP, "uv"], folder, told=False):
         return [by_pip]
     uv = [shutil.which("uv")] if shutil.which("uv") else [program, "-m", "uv"]
     by_uv = uv + ["pip", "install", "--python", program]
@@ -267,19 +250,13 @@ def installers(program, folder):
 
 def configured_elsewhere(settings, environment):
     """Whether pip was told to install from somewhere else than PyPI, or only certain versions."""
-    return bool(ELSEWHERE.search(settings)) or any(
-        name.startswith("PIP_") and ELSEWHERE.search(name[4:].replace("_", "-"))
-        for name in environment
-    )
+    names = [name[4:].replace("_", "-") for name in environment if name.startswith("PIP_")]
+    return bool(ELSEWHERE.search("\n".join([settings, *names])))
 
 
 def wants_cpu_build(platform, nvidia_smi):
     """On Linux PyPI's PyTorch is for CUDA, some GB; without a driver the CPU build will do."""
     return platform.startswith("linux") and not nvidia_smi
-
-
-def pip(program, *packages):
-    return [program, "-m", "pip", "install", "-q", *packages]
 
 
 def run_logged(command, folder, told=True):
@@ -314,4 +291,9 @@ def clean(root):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # a path that the console cannot show
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit("\nStopped. The same command goes on from here.")

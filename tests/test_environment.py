@@ -71,7 +71,8 @@ def test_conda_installs_the_course_itself():
 
 def test_containers_start_the_course_as_everybody_does():
     """No engine runs here: what they would run is what the commands understand."""
-    docker = (ROOT / "Dockerfile").read_text("utf-8")
+    assert not (ROOT / "Dockerfile").exists()  # Binder would take it instead of environment.yml
+    docker = (ROOT / ".devcontainer" / "Dockerfile").read_text("utf-8")
     container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text("utf-8"))
     commands = re.findall(r"python course\.py (\w+)", docker + container["postCreateCommand"])
     commands += re.findall(r'"course\.py", "(\w+)"', docker)

@@ -57,16 +57,16 @@ def test_where_an_environment_keeps_its_python(start):
     assert start.venv_python("c/.venv", windows=False) == "c/.venv/bin/python"
 
 
-def test_on_windows_the_launcher_is_asked_and_the_command_runs_below(start, monkeypatch):
+def test_on_windows_the_launcher_is_asked_and_the_command_runs_below(start, root, monkeypatch):
     assert ["py", "-3.12"] in start.candidates(None, windows=True)
     assert ["python3.12"] in start.candidates(None, windows=False)
     assert start.candidates("D:\\p y\\python.exe", windows=True) == [["D:\\p y\\python.exe"]]
     ran = []
     monkeypatch.setattr(start.subprocess, "call", lambda command: ran.append(command) or 3)
-    monkeypatch.setattr(
-        start.os, "execv", None
-    )  # there it would leave the shell waiting for nobody
+    monkeypatch.setattr(start.os, "execv", None)  # there the shell would not wait for it
+    monkeypatch.chdir(root)
     assert start.hand_over(["python.exe", "-V"], windows=True) == 3 and ran
+    assert Path.cwd() == ROOT  # called from elsewhere, it works in the course's folder
 
 
 @pytest.mark.parametrize(
@@ -149,9 +149,8 @@ def test_only_what_is_needed_is_done_again(start, root, faked, monkeypatch, caps
 
 def test_a_package_that_is_gone_is_noticed(start, root):
     """In this environment, for a course that wants one package more."""
-    wanted = ["numpy>=2", "no-such-thing>=1", "not-for-this-system>1; sys_platform == 'x'"]
-    text = f"[project]\ndependencies = {json.dumps(wanted)}"
-    Path(root, "pyproject.toml").write_text(text, encoding="utf-8")
+    text = "numpy==1\n    # via é\nno-such-thing==1\nnot-here==1 ; sys_platform == 'x'\n"
+    Path(root, "requirements.lock").write_text(text, encoding="utf-8")
     assert start.said([sys.executable, "-c", start.MISSING], root) == "no-such-thing"
 
 
