@@ -95,11 +95,21 @@ def _tensors(value) -> list[torch.Tensor]:
 
 
 def _same(before, after) -> bool:
+    """Whether an argument is as it was, what lies inside lists and dicts included."""
+    containers = (dict, tuple, list, np.ndarray)
+    if isinstance(before, containers) and not isinstance(after, type(before)):
+        return False
+    if isinstance(before, dict):
+        return list(before) == list(after) and all(_same(before[k], after[k]) for k in before)
+    if isinstance(before, (tuple, list)):
+        return len(before) == len(after) and all(map(_same, before, after))
     if isinstance(before, torch.Tensor):
+        if not isinstance(after, torch.Tensor) or before.requires_grad != after.requires_grad:
+            return False
         return torch.equal(before.detach().nan_to_num(), after.detach().nan_to_num())
     if isinstance(before, np.ndarray):
         return np.array_equal(before, after, equal_nan=before.dtype.kind == "f")
-    return True
+    return not isinstance(before, (int, float, str)) or repr(before) == repr(after)
 
 
 def within(seconds: float, function, *args):
