@@ -113,7 +113,7 @@ def test_embedded_weights_are_the_input(image, weights, grid):
     data = embedded(attention_explorer(image, weights, grid).data)
     decoded, best, bits = unpack(data)
     error = np.abs(decoded - weights) / weights.max(-1, keepdims=True)
-    assert error.max() <= 1 / 255
+    assert error.max() <= 1 / 127
     np.testing.assert_allclose(decoded.max(-1), weights.max(-1), rtol=1e-6)
     np.testing.assert_array_equal(best, weights.argmax(-1))
     np.testing.assert_allclose(bits, entropy_bits(weights), atol=1e-3)

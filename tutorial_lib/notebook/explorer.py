@@ -18,7 +18,7 @@ import numpy as np
 from IPython.display import HTML
 from PIL import Image, ImageDraw
 
-LEVELS = 128  # steps between 0 and the row's maximum: an error of at most 1/256 of that maximum
+LEVELS = 64  # steps between 0 and the row's maximum: an error of at most 1/128 of that maximum
 LONG_SIDE = 280  # pixels of the embedded photo's longer side
 STATIC_SIDE = 200  # pixels of the static picture's longer side
 HEAT = (242, 112, 12)  # orange: one hue, told apart from the blue query by colour-blind readers
@@ -46,8 +46,8 @@ def attention_explorer(
 
     Returns:
         IPython.display.HTML. The same input gives the same bytes. Weights are stored in steps of
-        1/128 of their row's maximum. Three heads of 196 patches make 80 kB (peaked attention) to
-        170 kB (flat and noisy); the size grows with V * N * N.
+        1/64 of their row's maximum. Three heads of 196 patches make 70 kB (peaked attention) to
+        150 kB (flat and noisy); the size grows with V * N * N.
 
     Raises:
         ValueError: a shape, type, range, sum or count is not as above; the message says which.
