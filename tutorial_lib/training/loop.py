@@ -150,7 +150,7 @@ def _checked(**settings) -> dict:
             raise ValueError(f"{name} is {value!r}, expected {expected}, zero or more")
         checked[name] = int(value) if whole else float(value)
     if not checked["clip"]:
-        raise ValueError("clip is 0, and no gradient is so small; expected more, or math.inf")
+        raise ValueError("clip is 0, which leaves no gradient; expected more, or math.inf")
     return checked
 
 
