@@ -1,7 +1,7 @@
-"""What a learner has built stays theirs: each passed answer's source goes into `work/mine/NN_slug.py`.
+"""What a learner has built stays theirs: each passed answer's source goes into work/mine/.
 
-A file holds the answers of one chapter, with the imports they need, and can be edited by hand: what
-is not an answer is left as it is. It is written whole or not at all.
+A file there, NN_slug.py, holds the answers of one chapter, with the imports they need. It can be
+edited by hand: what is not an answer is left as it is. It is written whole or not at all.
 """
 
 import ast
