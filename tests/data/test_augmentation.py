@@ -1,5 +1,7 @@
 """Augmentation: label mass, exact areas, bounds, the same seed twice."""
 
+import math
+
 import pytest
 import torch
 
@@ -80,9 +82,10 @@ def test_lambda_1_is_the_image_itself_and_lambda_0_never_more_than_another(
 
 
 @pytest.mark.parametrize("augment", [mixup, cutmix])
-def test_alpha_must_be_positive(augment, generator):
-    with pytest.raises(ValueError, match="alpha should be above 0, got 0"):
-        augment(*batch((2, 1, 3, 3)), 0, generator)
+@pytest.mark.parametrize("alpha", [0, -1.0, math.inf, math.nan])
+def test_alpha_must_be_positive(augment, alpha, generator):
+    with pytest.raises(ValueError, match=f"alpha should be above 0 and finite, got {alpha}"):
+        augment(*batch((2, 1, 3, 3)), alpha, generator)
 
 
 def test_beta_has_the_right_mean_and_spread(generator):
@@ -193,3 +196,18 @@ def test_labels_that_are_no_distributions_are_refused(mix, labels, generator):
     """Numbers of classes would be mixed into the number of a third class."""
     with pytest.raises(ValueError, match="one_hot"):
         mix(torch.rand(2, 1, 4, 4), labels, 1.0, generator)
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+@pytest.mark.parametrize("x", [torch.rand(3, 4, 4), torch.ones(3, 1, 4, 4, dtype=torch.uint8)])
+def test_what_is_no_batch_of_images_is_refused(name, x, generator):
+    """A single image's channels would be taken for images; noise in whole numbers is black."""
+    with pytest.raises(ValueError, match=r"expected float \(B, C, H, W\)"):
+        AUGMENTATIONS[name](x, generator)
+
+
+def test_a_chance_in_percent_and_a_shift_below_zero_are_refused(generator):
+    with pytest.raises(ValueError, match="probability is 50, expected 0 to 1"):
+        random_erasing(torch.rand(2, 1, 4, 4), generator, 50)
+    with pytest.raises(ValueError, match="pad is -1, expected 0 or more"):
+        random_shift(torch.rand(2, 1, 4, 4), -1, generator)

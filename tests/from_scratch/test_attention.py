@@ -144,3 +144,24 @@ def test_what_is_not_finite_passes_no_bound_and_shapes_must_be_equal():
         assert max(1e-11, relative_error(np.array([1.0, bad]), np.ones(2))) == np.inf
     with pytest.raises(ValueError, match=r"\(3, 1\) and \(3,\)"):
         relative_error(np.ones((3, 1)), np.ones(3))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_large_scores_do_not_overflow(dtype):
+    q = np.full((2, 64), 40, dtype)  # q · k is 102,400, and float16 ends at 65,504
+    V = np.array([[1, 2], [3, 4]], dtype)
+    Z, P = attention(q, q, V)
+    assert (P == 0.5).all() and Z.dtype == P.dtype == dtype
+    np.testing.assert_array_equal(online_attention(q[0], q, V, 1), Z[0])
+
+
+def test_a_mask_that_is_to_be_added_is_refused():
+    """0 where a query may look and −∞ elsewhere would be read the other way round."""
+    with pytest.raises(TypeError, match="mask is float64, expected bool"):
+        masked_softmax(np.zeros((2, 2)), np.where(causal_mask(2), 0, -np.inf))
+
+
+@pytest.mark.parametrize("length", [-1, 5])
+def test_lengths_that_no_padded_text_has_are_refused(length):
+    with pytest.raises(ValueError, match=f"lengths are .2, {length}., expected 0 to 4"):
+        padding_mask([2, length], 4)

@@ -53,3 +53,9 @@ def test_cross_entropy_says_which_target_is_none(target):
 def test_cross_entropy_backward_keeps_the_dtype(rng, dtype):
     logits = rng.normal(size=(3, 4)).astype(dtype)
     assert cross_entropy_backward(logits, np.array([0, 3, 1])).dtype == dtype
+
+
+def test_fewer_targets_than_places_are_refused():
+    for function in (cross_entropy, cross_entropy_backward):
+        with pytest.raises(ValueError, match=r"targets are \(1,\), expected \(3,\)"):
+            function(np.zeros((3, 4)), np.array([2]))

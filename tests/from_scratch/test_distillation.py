@@ -207,3 +207,9 @@ def test_mixing_exercises_do_what_the_library_does():
 def test_a_class_without_a_share_counts_nothing_at_any_logit():
     Z, y = np.array([[0.0, -np.inf, 0.0]]), np.array([[0.5, 0.0, 0.5]])
     assert cross_entropy(Z, y) == pytest.approx(np.log(2))
+
+
+@pytest.mark.parametrize("function", [cross_entropy, cross_entropy_backward])
+def test_numbers_of_classes_are_no_distributions(function):
+    with pytest.raises(ValueError, match=r"labels are \(3,\), expected \(3, 3\)"):
+        function(np.zeros((3, 3)), np.array([0, 1, 2]))

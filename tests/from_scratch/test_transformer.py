@@ -296,3 +296,9 @@ def test_dtypes_are_kept(rng, dtype):
 def test_gelu_keeps_the_dtype_forward_and_backward(dtype):
     x = np.linspace(-4, 4, 9, dtype=dtype)
     assert gelu(x).dtype == gelu_backward(x, x).dtype == dtype
+
+
+def test_gelu_of_whole_numbers_is_that_of_floats():
+    x = np.arange(-2, 3)
+    np.testing.assert_array_equal(gelu(x), gelu(x.astype(float)))
+    np.testing.assert_array_equal(gelu_backward(x, x), gelu_backward(x, x.astype(float)))

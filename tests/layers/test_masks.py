@@ -31,6 +31,40 @@ def test_a_mask_that_would_be_added_is_refused(kind):
 
 
 @BOTH
+@pytest.mark.parametrize("shape", [(2, 2, 3, 5), (4, 3, 5), (2, 5), (3, 1, 5), (1, 4)])
+def test_a_mask_that_does_not_fit_is_refused(make, shape):
+    """One for each head, for more sequences, a padding mask without its axis for the queries: some
+    of these would broadcast, to sequences that nobody passed."""
+    module, x, memory = make(), torch.randn(2, 3, 8), torch.randn(2, 5, 8)
+    mask = torch.ones(shape, dtype=torch.bool)
+    for method in (module, module.weights):
+        with pytest.raises(ValueError, match=r"expected \(2, 3, 5\), or 1 for an axis"):
+            method(x, memory, mask)
+
+
+def test_a_mask_in_the_place_of_a_score_bias_is_refused():
+    with pytest.raises(TypeError, match="score_bias is torch.bool, expected float"):
+        MultiHeadAttention(8, 2)(torch.randn(2, 3, 8), score_bias=torch.ones(3, 3).bool())
+
+
+@BOTH
+def test_checks_look_at_shapes_alone(make):
+    """So they cost no wait for a GPU, and tensors without values pass, as does torch.compile."""
+    module, mask = make().to("meta"), torch.ones(3, 1, 4, dtype=torch.bool, device="meta")
+    assert module(torch.empty(3, 4, 8, device="meta"), mask=mask).shape == (3, 4, 8)
+    module, x = make(), torch.randn(2, 3, 8)
+    mask = torch.ones(3, 3).tril().bool()
+    compiled = torch.compile(module, fullgraph=True, backend="eager")
+    torch.testing.assert_close(compiled(x, mask=mask), module(x, mask=mask))
+
+
+@pytest.mark.parametrize("heads", [0, -2, 3])
+def test_heads_that_share_nothing_are_refused(heads):
+    with pytest.raises(ValueError, match=f"among {heads} heads"):
+        MultiHeadAttention(8, heads)
+
+
+@BOTH
 def test_nothing_comes_from_padding_whatever_lies_there(make):
     module, x, memory = make(), torch.randn(2, 3, 8), torch.randn(2, 5, 8)
     mask = torch.ones(2, 1, 5, dtype=torch.bool)
@@ -41,7 +75,7 @@ def test_nothing_comes_from_padding_whatever_lies_there(make):
     z = module(x, memory, mask)
     torch.testing.assert_close((z, module.weights(x, memory, mask)), clean)
     z.sum().backward()
-    assert x.grad.isfinite().all()
+    assert all(tensor.grad.isfinite().all() for tensor in (x, *module.parameters()))
 
 
 @BOTH

@@ -1,6 +1,7 @@
 """Which parameters weight decay shrinks, decided by what they are: by name, for every model."""
 
 import pytest
+import torch
 from torch import nn
 
 from tutorial_lib.layers.positions import LearnedPositions2D, RelativeBias
@@ -28,6 +29,9 @@ def spared(model):
         (LearnedPositions2D(2, 3, 4), {"row", "column"}),
         (RelativeBias(2, 3, 4), {"table"}),
         (nn.MultiheadAttention(8, 2), set()),
+        (nn.GRU(4, 8), set()),
+        (nn.LayerNorm((3, 4)), {"weight", "bias"}),
+        (nn.ParameterDict({"W_Q": torch.ones(2, 2), "E_pos": torch.ones(2, 2)}), {"E_pos"}),
         (SmallCNN(1, 10, 4), set()),
     ],
     ids=lambda x: type(x).__name__,

@@ -1,5 +1,6 @@
 """Writing with a decoder: greedily, with a beam; against brute force over all texts."""
 
+from functools import partial
 from itertools import product
 
 import pytest
@@ -170,3 +171,11 @@ def test_scores_that_are_no_numbers_are_not_written_as_words():
         greedy(model, memory, BEGIN, END, 3)
     with pytest.raises(ValueError, match="scores of the words at position 0 hold NaN"):
         beam_search(model, memory, BEGIN, END, 3, 2)
+
+
+@pytest.mark.parametrize("end", [-1, 99])
+def test_an_end_that_cannot_be_written_is_refused(end):
+    model, memory = make(), torch.zeros(1, 4, 8).double()
+    for write in (greedy, partial(beam_search, width=2)):
+        with pytest.raises(ValueError, match=f"end is {end}, expected a word of the model, 0 to "):
+            write(model, memory, BEGIN, end, 3)

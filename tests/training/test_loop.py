@@ -137,6 +137,40 @@ def test_every_setting_is_compared(tmp_path, name):
         train(make_model(), draw, loss_of, **settings | {name: 7})
 
 
+def test_a_checkpoint_whose_optimizer_shrank_other_weights_is_refused(tmp_path):
+    """As an earlier version wrote it: tables in the first group, since they have two axes."""
+    file, model = tmp_path / "run.pt", nn.Sequential(nn.Embedding(4, 5), make_model())
+    state = [{"params": [0, 1, 3]}, {"params": [2, 4, 5, 6]}]
+    settings = dict(steps=2, lr=0.1, warmup=20, weight_decay=0.05, clip=1.0, seed=0)
+    torch.save({"settings": settings, "optimizer": {"param_groups": state}}, file)
+    with pytest.raises(ValueError, match="shrank 3 of 7 parameters; here it shrinks 2 of 7"):
+        train(model, draw, loss_of, checkpoint=file, steps=2, lr=0.1)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({name: -1} for name in ("steps", "warmup", "seed", "lr", "weight_decay", "clip")),
+        *({name: 2.5} for name in ("steps", "warmup", "seed")),
+        {"clip": 0},
+        {"lr": "0.1"},
+        {"lr": math.nan},
+    ],
+    ids=str,
+)
+def test_settings_that_cannot_be_meant_are_refused(wrong):
+    """Each trained in silence: not at all, uphill, or with another number than was given."""
+    ((name, value),) = wrong.items()
+    with pytest.raises(ValueError, match=f"{name} is {value!r}, .*expected"):
+        train(make_model(), draw, loss_of, **{"steps": 2, "lr": 0.1} | wrong)
+
+
+def test_a_batch_that_is_one_tensor_is_refused():
+    """A batch of two pairs would be taken for inputs and targets."""
+    with pytest.raises(TypeError, match="a tensor .2, 6, 5., expected a tuple"):
+        train(make_model(), lambda g: torch.randn(2, 6, 5), loss_of, steps=1, lr=0.1)
+
+
 def test_the_last_step_is_saved_whatever_a_tenth_of_the_steps_is(tmp_path):
     settings = dict(steps=25, lr=0.01, checkpoint=tmp_path / "checkpoint")
     losses = train(make_model(), draw, loss_of, **settings)

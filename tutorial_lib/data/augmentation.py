@@ -23,7 +23,10 @@ def random_shift(x, pad: int, generator):
 
     He et al., Deep Residual Learning (CVPR 2016, 1512.03385), section 4.2: pad, then crop.
     """
+    _check_images(x)
     batch, channels, height, width = x.shape
+    if pad < 0:
+        raise ValueError(f"pad is {pad}, expected 0 or more pixels")
     padded = F.pad(x, (pad, pad, pad, pad))  # (B, C, H + 2 pad, W + 2 pad)
     top, left = torch.randint(2 * pad + 1, (2, batch, 1), generator=generator)  # (B, 1) each
     rows, columns = top + torch.arange(height), left + torch.arange(width)  # (B, H), (B, W)
@@ -34,6 +37,7 @@ def random_shift(x, pad: int, generator):
 
 def random_flip(x, generator):
     """Mirror each image left to right with probability 1/2."""
+    _check_images(x)
     flip = torch.rand(len(x), 1, 1, 1, generator=generator) < 0.5
     return torch.where(flip.to(x.device), x.flip(-1), x)
 
@@ -80,6 +84,9 @@ def random_erasing(x, generator, probability: float = 0.5):
 
     probability  of each image to lose a rectangle, 0.5 in the paper  ->  (B, C, H, W)
     """
+    _check_images(x)
+    if not 0 <= probability <= 1:
+        raise ValueError(f"probability is {probability}, expected 0 to 1")
     erased = x.clone()
     for image in erased:
         if torch.rand((), generator=generator) < probability:
@@ -89,8 +96,15 @@ def random_erasing(x, generator, probability: float = 0.5):
     return erased
 
 
+def _check_images(x):
+    """The channels of a single image would be taken for images, and noise in whole numbers is 0."""
+    if x.ndim != 4 or not x.is_floating_point():
+        raise ValueError(f"images are {x.dtype} {tuple(x.shape)}, expected float (B, C, H, W)")
+
+
 def _check_labels(x, y):
     """Whole numbers would be mixed into the number of a third class, silently."""
+    _check_images(x)
     if y.ndim != 2 or not y.is_floating_point() or len(y) != len(x):
         raise ValueError(
             f"labels are {y.dtype} {tuple(y.shape)}, expected a distribution over the classes for "
@@ -105,8 +119,8 @@ def blend(a, b, lam: float):
 
 def sample_beta(alpha: float, generator) -> float:
     """One number from Beta(α, α), α > 0."""
-    if not alpha > 0:
-        raise ValueError(f"alpha should be above 0, got {alpha}")
+    if not 0 < alpha < float("inf"):
+        raise ValueError(f"alpha should be above 0 and finite, got {alpha}")
     # PyTorch's Beta takes no generator, NumPy's does: the one seeds the other.
     seed = torch.randint(2**63 - 1, (), generator=generator).item()
     return np.random.default_rng(seed).beta(alpha, alpha)

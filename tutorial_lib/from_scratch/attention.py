@@ -23,7 +23,7 @@ def scores(Q, K):
     Q (..., N, d), K (..., M, d)  ->  S (..., N, M), of the dtype of Q and K
     """
     d = Q.shape[-1]
-    return Q @ K.mT / d**0.5
+    return (Q / d**0.5) @ K.mT  # scaled first: a product of large float16 would overflow
 
 
 def softmax(S):
@@ -59,6 +59,8 @@ def masked_softmax(S, mask):
 
     A row that may look nowhere (a padded query) gives zeros, not NaN.
     """
+    if mask.dtype != bool:  # a mask to be added, 0 and −∞, would be read the other way round
+        raise TypeError(f"mask is {mask.dtype}, expected bool: True where a query may look")
     S = np.where(mask, S, -np.inf)
     highest = S.max(axis=-1, keepdims=True)
     highest = np.where(highest == -np.inf, 0, highest)  # a row that may look nowhere
@@ -79,9 +81,12 @@ def padding_mask(lengths, m):
     """The mask of a batch whose sequences have different lengths, padded to m tokens.
 
     lengths (B,) int, m  ->  bool (B, 1, m), True for a real token; the axis of size 1 stands for
-    all queries
+    all queries. ValueError for a length that is not in 0 … m.
     """
-    return (np.arange(m) < np.asarray(lengths)[:, None])[:, None, :]
+    lengths = np.asarray(lengths)
+    if (lengths < 0).any() or (lengths > m).any():
+        raise ValueError(f"lengths are {lengths.tolist()}, expected 0 to {m}, the padded length")
+    return (np.arange(m) < lengths[:, None])[:, None, :]
 
 
 def attention(Q, K, V, mask=None):

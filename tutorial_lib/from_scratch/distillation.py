@@ -23,6 +23,12 @@ def log_softmax(Z):
     return Z - np.log(np.exp(Z).sum(axis=-1, keepdims=True))
 
 
+def _check_labels(Z, y):
+    """Numbers of classes (N,) would broadcast, with N = K in silence."""
+    if y.shape != Z.shape:
+        raise ValueError(f"labels are {y.shape}, expected {Z.shape}, a distribution for each row")
+
+
 def cross_entropy(Z, y):
     """−Σ_k y_k log softmax(Z)_k, for labels that are distributions.
 
@@ -30,6 +36,7 @@ def cross_entropy(Z, y):
 
     A class without a share counts nothing, also where its logit is −∞.
     """
+    _check_labels(Z, y)
     counted = np.where(y == 0, 0, log_softmax(Z))
     return float(-(y * counted).sum(axis=-1).mean())
 
@@ -39,6 +46,7 @@ def cross_entropy_backward(Z, y):
 
     Z (N, K), y (N, K)  ->  dZ (N, K)
     """
+    _check_labels(Z, y)
     return (softmax(Z) - y) / len(Z)
 
 

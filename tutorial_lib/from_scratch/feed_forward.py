@@ -22,7 +22,8 @@ def gelu(x):
 
     Φ(x) = ½ (1 + erf(x / √2)) is the chance that a standard normal number is below x.
     """
-    return x * 0.5 * (1 + erf(x / 2**0.5)).astype(x.dtype)  # SciPy's erf widens float16
+    u = x / 2**0.5
+    return x * 0.5 * (1 + erf(u)).astype(u.dtype)  # SciPy's erf widens float16
 
 
 def gelu_backward(dy, x):
@@ -35,7 +36,8 @@ def gelu_backward(dy, x):
     Φ(x) = ½ (1 + erf(x / √2)) is the distribution function of a standard normal number, and its
     derivative is the density φ(x) = exp(−x² / 2) / √(2π). `erf` takes arrays.
     """
-    Phi = 0.5 * (1 + erf(x / 2**0.5)).astype(x.dtype)
+    u = x / 2**0.5
+    Phi = 0.5 * (1 + erf(u)).astype(u.dtype)
     phi = np.exp(-(x**2) / 2) / (2 * np.pi) ** 0.5
     return dy * (Phi + x * phi)
 

@@ -58,5 +58,7 @@ def batch_norm(X, gamma, beta, mask, eps=1e-5):
     A token's result depends on the other sequences of its batch. Rows of padding are transformed
     like the others and mean nothing.
     """
+    if mask.dtype != bool:  # zeros and ones would pick sequences, not tokens
+        raise TypeError(f"mask is {mask.dtype}, expected bool: True for a real token")
     real = X[mask]  # (tokens, D)
     return gamma * (X - real.mean(axis=0)) / np.sqrt(real.var(axis=0) + eps) + beta

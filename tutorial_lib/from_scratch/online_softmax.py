@@ -20,7 +20,7 @@ def online_attention(q, K, V, block):
     """
     m, l, o = -np.inf, 0.0, np.zeros(V.shape[-1])
     for start in range(0, len(K), block):
-        s = K[start : start + block] @ q / len(q) ** 0.5  # (block,)
+        s = K[start : start + block] @ (q / len(q) ** 0.5)  # (block,)
         m_new = max(m, s.max())
         stale = np.exp(m - m_new)
         w = np.exp(s - m_new)  # (block,)

@@ -15,7 +15,7 @@ def frequencies(d):
 
     d even  ->  (d / 2,), radians for each step of one position, from 1 down to nearly 1/10000
     """
-    if d % 2:
+    if d < 2 or d % 2:
         raise ValueError(f"d = {d}: features come in pairs of a sine and a cosine, so d is even")
     return 10000.0 ** (-np.arange(0, d, 2) / d)
 

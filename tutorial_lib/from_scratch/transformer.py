@@ -175,13 +175,21 @@ def decoder_layer_backward(dY, X, memory, W, heads, norm_first, memory_mask=None
     }
 
 
+def _check_targets(logits, targets):
+    """Fewer targets than places would broadcast."""
+    if targets.shape != logits.shape[:-1]:
+        raise ValueError(f"targets are {targets.shape}, expected {logits.shape[:-1]}, one a place")
+
+
 def cross_entropy(logits, targets):
     """How surprised the model is by the right tokens: the mean of −log p(target), in nats.
 
     logits (..., C) scores of C tokens; targets (...) int, the right token of each place  ->  float
 
-    Logits of any size give a finite loss. Raises ValueError for a target outside 0 … C − 1.
+    Logits of any size give a finite loss. Raises ValueError for a target outside 0 … C − 1, and
+    for targets that are not one for each place.
     """
+    _check_targets(logits, targets)
     classes = logits.shape[-1]
     if targets.min() < 0 or targets.max() >= classes:
         raise ValueError(
@@ -198,5 +206,6 @@ def cross_entropy_backward(logits, targets):
 
     logits (..., C), targets (...) int  ->  dlogits (..., C)
     """
+    _check_targets(logits, targets)
     onehot = np.arange(logits.shape[-1]) == targets[..., None]  # (..., C)
     return (softmax(logits) - onehot) / targets.size

@@ -8,19 +8,26 @@ import torch.nn.functional as F
 from torch import nn
 
 
-def check_mask(mask):
-    """TypeError for a mask that is not bool: PyTorch *adds* a float one to the scores, so zeros and
-    ones would hide nothing."""
-    if mask is not None and getattr(mask, "dtype", None) is not torch.bool:
+def check_mask(mask, x, m):
+    """A mask for tokens x (..., N, dim) that ask m tokens, or None. TypeError if it is not bool:
+    PyTorch *adds* a float one to the scores, so zeros and ones would hide nothing. ValueError if it
+    does not broadcast to (..., N, m)."""
+    if mask is None:
+        return
+    if getattr(mask, "dtype", None) is not torch.bool:
         kind = getattr(mask, "dtype", type(mask).__name__)
         raise TypeError(f"mask is {kind}, expected bool: True where a query may look")
+    expected = (*x.shape[:-1], m)
+    fits = all(axis in (1, full) for axis, full in zip(mask.shape[::-1], expected[::-1]))
+    if mask.ndim > len(expected) or not fits:
+        raise ValueError(f"mask is {tuple(mask.shape)}, expected {expected}, or 1 for an axis")
 
 
-def hide_unseen(mask, *tensors):
+def hide_unseen(x, mask):
     """Zeros for the tokens that no query may look at, so that what lies in padding, even NaN, has
-    no way into a sum: 0 · NaN is NaN. mask bool (..., N or 1, M or 1), tensors (..., M, d)."""
+    no way into a sum: 0 · NaN is NaN. x (..., M, d), mask bool (..., N or 1, M or 1)."""
     seen = torch.atleast_2d(mask).any(dim=-2)[..., None]  # (..., M or 1, 1)
-    return (x.masked_fill(~seen, 0) for x in tensors)
+    return x.masked_fill(~seen, 0)
 
 
 def dot_product_attention(q, k, v, mask=None):
@@ -56,14 +63,14 @@ class Attention(nn.Module):
     def forward(self, x, memory=None, mask=None):
         """x (B, N, dim), memory (B, M, dim_memory) or None for x itself, mask as in
         `dot_product_attention`  ->  (B, N, dim). Fused where PyTorch has a kernel for it."""
-        check_mask(mask)
         memory = x if memory is None else memory
+        check_mask(mask, x, memory.shape[-2])
+        if mask is not None:
+            memory = hide_unseen(memory, mask)
+            mask = torch.atleast_2d(mask).unsqueeze(-3)
         q, k, v = self.to_q(x), self.to_k(memory), self.to_v(memory)  # (B, N or M, dim_head)
         # PyTorch's fused kernels want an axis of heads: (B, 1, N or M, dim_head).
         q, k, v = (t.unsqueeze(-3) for t in (q, k, v))
-        if mask is not None:
-            mask = torch.atleast_2d(mask).unsqueeze(-3)
-            k, v = hide_unseen(mask, k, v)
         z = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         return self.to_out(z.squeeze(-3))
 
@@ -71,7 +78,7 @@ class Attention(nn.Module):
     def weights(self, x, memory=None, mask=None):
         """The weights p (B, N, M) that `forward` would use, which a fused kernel never stores. A
         query that may look nowhere has zeros, and `forward` gives it zeros."""
-        check_mask(mask)
         memory = x if memory is None else memory
+        check_mask(mask, x, memory.shape[-2])
         _, p = dot_product_attention(self.to_q(x), self.to_k(memory), self.to_v(memory), mask)
         return p if mask is None else p.masked_fill(~mask, 0)

@@ -20,21 +20,18 @@ def merge_heads(x):
     return x.transpose(-3, -2).flatten(-2)
 
 
-def for_every_head(mask):
-    """mask bool, broadcasts to (B, N, M), or None  ->  (..., 1, N or 1, M or 1), the same for every
-    head, or None. Raises TypeError for a mask that is not bool."""
-    check_mask(mask)
-    return None if mask is None else torch.atleast_2d(mask)[..., None, :, :]
-
-
 def fused_attention(q, k, v, mask=None, score_bias=None):
-    """q (B, heads, N, d), k and v (B, heads, M, d), mask as `for_every_head` gives it, score_bias
-    (heads, N, M) or None  ->  (B, heads, N, d), by the kernel that PyTorch chooses."""
-    if mask is not None:
-        k, v = hide_unseen(mask, k, v)
-    if mask is not None and score_bias is not None:
-        mask = torch.where(mask, score_bias, float("-inf"))
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=score_bias if mask is None else mask)
+    """q (B, heads, N, d), k and v (B, heads, M, d); mask bool, broadcasts to (B, N, M), the same
+    for every head, or None; score_bias float (heads, N, M) or None  ->  (B, heads, N, d), by the
+    kernel that PyTorch chooses. Raises TypeError for a score_bias that is not float."""
+    if score_bias is not None and not score_bias.is_floating_point():  # bool would be a mask
+        raise TypeError(f"score_bias is {score_bias.dtype}, expected float: it is added to scores")
+    if mask is None:
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=score_bias)
+    mask = torch.atleast_2d(mask)[..., None, :, :]  # (..., 1, N or 1, M or 1)
+    k, v = hide_unseen(k, mask), hide_unseen(v, mask)
+    added = mask if score_bias is None else torch.where(mask, score_bias, float("-inf"))
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=added)
 
 
 class MultiHeadAttention(nn.Module):
@@ -51,7 +48,7 @@ class MultiHeadAttention(nn.Module):
 
     def __init__(self, dim: int, heads: int, dim_memory: int | None = None, bias: bool = True):
         super().__init__()
-        if dim % heads:
+        if heads < 1 or dim % heads:
             raise ValueError(f"{dim} features do not divide among {heads} heads")
         self.heads = heads
         self.to_q = nn.Linear(dim, dim, bias)
@@ -72,23 +69,28 @@ class MultiHeadAttention(nn.Module):
     def attend(self, x, k, v, mask=None, score_bias=None, rotate=None):
         """x (B, N, dim) asks, k and v (B, heads, M, d) answer  ->  (B, N, dim). The keys have been
         rotated already; rotate turns the queries."""
-        q = self.queries(x, rotate)
-        z = fused_attention(q, k, v, for_every_head(mask), score_bias)  # (B, heads, N, d)
+        check_mask(mask, x, k.shape[-2])
+        z = fused_attention(self.queries(x, rotate), k, v, mask, score_bias)  # (B, heads, N, d)
         return self.to_out(merge_heads(z))
 
     def forward(self, x, memory=None, mask=None, score_bias=None, rotate=None):
         """x (B, N, dim), memory (B, M, dim_memory) or None for x itself; mask bool, broadcasts to
         (B, N, M), True where a query may look; one that may look nowhere hears zeros
         ->  (B, N, dim). Fused where PyTorch has a kernel for it."""
-        k, v = self.keys_values(x if memory is None else memory, rotate)
+        memory = x if memory is None else memory
+        check_mask(mask, x, memory.shape[-2])
+        if mask is not None:  # hidden before the projections, whose gradient sums over it
+            memory = hide_unseen(memory, mask)
+        k, v = self.keys_values(memory, rotate)
         return self.attend(x, k, v, mask, score_bias, rotate)
 
     @torch.no_grad()
     def weights(self, x, memory=None, mask=None, score_bias=None, rotate=None):
         """The weights p (B, heads, N, M) that `forward` would use, which a fused kernel never
         stores."""
-        q = self.queries(x, rotate)
-        k, _ = self.keys_values(x if memory is None else memory, rotate)
+        memory = x if memory is None else memory
+        check_mask(mask, x, memory.shape[-2])
+        k, _ = self.keys_values(memory, rotate)
         units = torch.eye(k.shape[-2], dtype=k.dtype, device=k.device)
         units = units.expand(*k.shape[:-1], -1)  # as values: each comes back as its weight, p I = p
-        return fused_attention(q, k, units, for_every_head(mask), score_bias)
+        return fused_attention(self.queries(x, rotate), k, units, mask, score_bias)

@@ -25,7 +25,10 @@ class PatchEmbedding(nn.Module):
 
     def grid(self, images):
         """How many patches images (B, C, H, W) have: (rows, columns). ValueError if H or W is no
-        multiple of the patch: a convolution would leave the last pixels out and say nothing."""
+        multiple of the patch: a convolution would leave the last pixels out and say nothing; and
+        for a single image (C, H, W), whose channels would end as tokens."""
+        if images.ndim != 4:
+            raise ValueError(f"images are {tuple(images.shape)}, expected (B, C, H, W)")
         height, width = images.shape[-2:]
         if height % self.patch or width % self.patch:
             raise ValueError(

@@ -23,7 +23,7 @@ def greedy(model, memory, begin: int, end: int, max_length: int, memory_mask=Non
     caches, written = model.start(memory), []
     for position in range(max_length):
         logits = model.step(words, position, caches, memory_mask)  # (B, vocabulary)
-        _check_scores(logits, position)
+        _check_scores(logits, position, end)
         words = logits.argmax(-1).masked_fill(finished, end)  # (B,)
         finished = words == end
         written.append(words)
@@ -75,7 +75,7 @@ def beam_search(model, memory, begin: int, end: int, max_length: int, width: int
     caches = model.start(memory)
     for position in range(max_length):
         log_p = model.step(words[:, -1], position, caches, memory_mask).log_softmax(-1)  # (K, V)
-        _check_scores(log_p, position)
+        _check_scores(log_p, position, end)
         scores, parents, new = beam_step(scores, log_p, finished, end, width)
         words = torch.cat([words[parents], new[:, None]], dim=1)
         finished = new == end
@@ -85,8 +85,11 @@ def beam_search(model, memory, begin: int, end: int, max_length: int, width: int
     return words[:, 1:], scores
 
 
-def _check_scores(scores, position):
-    """NaN would be written as a word by `greedy`, and as no text at all by `beam_search`."""
+def _check_scores(scores, position, end):
+    """NaN would be written as a word by `greedy`, and as no text at all by `beam_search`; a word
+    `end` that the model cannot write would end no text."""
+    if not 0 <= end < scores.shape[-1]:
+        raise ValueError(f"end is {end}, expected a word of the model, 0 to {scores.shape[-1] - 1}")
     if scores.isnan().any():
         raise ValueError(
             f"the model's scores of the words at position {position} hold NaN: is there NaN in the "

@@ -9,6 +9,7 @@ training recurrent neural networks (ICML 2013, 1211.5063).
 import atexit
 import contextlib
 import math
+import numbers
 import os
 import warnings
 from pathlib import Path
@@ -79,14 +80,14 @@ def train(
     something raises; it is left in training mode. Under `torchrun` each process takes its share of
     every batch, and the result is that of one process, unless the model has dropout or batch
     statistics.
-    Raises Diverged if the loss or its gradient stops being finite; ValueError for a checkpoint of
-    other settings and for a batch that does not divide among the processes.
+    Raises Diverged if the loss or its gradient stops being finite; ValueError for settings below
+    zero, for a checkpoint of other settings and for a batch that does not divide among the
+    processes; TypeError for a batch that is one tensor.
     """
-    steps, warmup, seed = int(steps), int(warmup), int(seed)  # a checkpoint keeps no NumPy numbers
-    lr, weight_decay, clip = float(lr), float(weight_decay), float(clip)
-    settings = dict(
+    settings = _checked(
         steps=steps, lr=lr, warmup=warmup, weight_decay=weight_decay, clip=clip, seed=seed
     )
+    steps, lr, warmup, weight_decay, clip, seed = settings.values()
     rank, world = processes()
     with _at_work(model) as device:
         optimizer = _adamw(model, weight_decay)
@@ -103,7 +104,12 @@ def train(
             # process draws the same batch. Dropout differs between processes, as between examples.
             generator.manual_seed(_mix(seed, step))
             dropout.manual_seed(_mix(seed, step, rank))
-            batch = [_share(x, rank, world).to(device) for x in draw(generator)]
+            batch = draw(generator)
+            if isinstance(batch, torch.Tensor):  # its examples would be taken for the tuple's parts
+                raise TypeError(
+                    f"draw gave a tensor {tuple(batch.shape)}, expected a tuple of them"
+                )
+            batch = [_share(x, rank, world).to(device) for x in batch]
 
             rate = warmup_cosine(step, steps, warmup, lr)
             for group in optimizer.param_groups:
@@ -131,6 +137,21 @@ def train(
                 if (step + 1) % max(1, steps // 10) == 0 or step + 1 == steps:
                     _save(checkpoint, settings, model, optimizer, losses)
     return losses
+
+
+def _checked(**settings) -> dict:
+    """The settings as Python's own numbers: a checkpoint keeps none of NumPy's."""
+    checked = {}
+    for name, value in settings.items():
+        whole = name in ("steps", "warmup", "seed")
+        kind = numbers.Integral if whole else numbers.Real
+        if not isinstance(value, kind) or not value >= 0:  # NaN is not
+            expected = "a whole number" if whole else "a number"
+            raise ValueError(f"{name} is {value!r}, expected {expected}, zero or more")
+        checked[name] = int(value) if whole else float(value)
+    if not checked["clip"]:
+        raise ValueError("clip is 0, which leaves no gradient; expected more, or math.inf")
+    return checked
 
 
 def processes() -> tuple[int, int]:
@@ -171,17 +192,18 @@ def decays(model: nn.Module) -> set[str]:
     """The names of the parameters that weight decay shrinks: matrices that multiply tokens.
 
     A matrix's size sets how much the model bends, so shrinking it favours simpler models. What is
-    added to a token or only scales it has nothing to gain: a bias, a LayerNorm's gain, a class
-    token, positions, a table of words or of relative biases. Most of these are tables, so their
-    shape does not tell; what a parameter is called does: PyTorch's modules name a matrix `weight`
-    or `..._weight`, and only nn.Embedding calls a table so.
+    added to a token or only scales it has nothing to gain: a bias, a norm's gain, a class token,
+    positions, a table of words or of relative biases. Most of these are tables, so their shape does
+    not tell; what a parameter is called does. PyTorch's modules have `weight` in the name of every
+    matrix, and of tables only in nn.Embedding and in a LayerNorm over several axes. A parameter of
+    your own is shrunk if you name it so too, or by the papers' letter: `W`, `W_Q`.
     """
     return {
         f"{path}.{name}".lstrip(".")
         for path, module in model.named_modules()
-        if not isinstance(module, nn.Embedding)
+        if not isinstance(module, (nn.Embedding, nn.LayerNorm))
         for name, p in module.named_parameters(recurse=False)
-        if p.ndim >= 2 and name.endswith("weight")
+        if p.ndim >= 2 and ("weight" in name or name.startswith("W"))
     }
 
 
@@ -245,6 +267,16 @@ def _resume(path, settings, model, optimizer):
         raise ValueError(
             f"{path} was written with other settings: {'; '.join(other)}. "
             "Use those settings, or remove the file to start anew."
+        )
+    shrunk, shrinking = (
+        [len(group["params"]) for group in groups]
+        for groups in (state["optimizer"]["param_groups"], optimizer.param_groups)
+    )
+    if shrunk != shrinking:
+        raise ValueError(
+            f"{path} was written when weight decay shrank {shrunk[0]} of {sum(shrunk)} parameters; "
+            f"here it shrinks {shrinking[0]} of {sum(shrinking)}. It comes from an earlier version "
+            "of the course, or from another model. Remove the file to start anew."
         )
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])

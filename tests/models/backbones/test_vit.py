@@ -248,3 +248,9 @@ def test_small_cnn_has_the_size_it_says(width, low, high):
     assert low < parameters(model) < high
     assert model(torch.randn(2, 1, 28, 28)).shape == (2, 10)
     assert model(torch.randn(3, 1, 9, 5)).shape == (3, 10)
+
+
+def test_a_single_image_is_refused():
+    """Its channels would be the rows of a grid, and its tokens the features."""
+    with pytest.raises(ValueError, match=r"images are \(1, 4, 4\), expected \(B, C, H, W\)"):
+        PatchEmbedding(1, 2, 3)(torch.zeros(1, 4, 4))

@@ -164,3 +164,8 @@ def test_a_step_out_of_turn_is_refused():
     for words, place in [(word, 0), (word, 2), (torch.zeros(2, 2, dtype=torch.long), 1)]:
         with pytest.raises(ValueError, match="at place 1, since the caches hold 1"):
             model.step(words, place, caches)
+
+
+def test_a_place_before_the_first_is_refused():
+    with pytest.raises(ValueError, match="the first word is at place -1"):
+        WordEmbedding(7, 8)(torch.zeros(2, 1, dtype=torch.long), first=-1)

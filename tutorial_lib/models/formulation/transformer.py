@@ -31,6 +31,8 @@ class WordEmbedding(nn.Module):
     def forward(self, words, first: int = 0):
         """words int (B, N), the first of them at place `first`  ->  (B, N, dim)"""
         end = first + words.shape[-1]
+        if first < 0:
+            raise ValueError(f"the first word is at place {first}, expected 0 or more")
         if end > len(self.places):
             raise ValueError(f"a text of {end} words is longer than {len(self.places)}")
         return self.table(words) * self.places.shape[-1] ** 0.5 + self.places[first:end]
