@@ -5,7 +5,7 @@ START := $(firstword $(foreach p,python3 python python3.13 python3.12 python3.11
 RUN = @$(START) course.py $@ $(if $(PYTHON),--python "$(PYTHON)")
 CHAPTERS = $(if $(CH),--chapters "$(CH)")
 
-.PHONY: help lab test progress doctor setup build new-chapter survey lock clean
+.PHONY: help lab test check progress doctor setup build new-chapter survey lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
@@ -18,6 +18,9 @@ lab:  ## set up, then open your copy of the chapters in JupyterLab
 	$(RUN) $(CHAPTERS) $(if $(PORT),--port "$(PORT)") $(ARGS)
 
 test:  ## set up, then run every test and every notebook
+	$(RUN) $(CHAPTERS) $(ARGS)
+
+check:  ## check what you wrote in an editor, work/mine/: CH=05, ARGS=--watch
 	$(RUN) $(CHAPTERS) $(ARGS)
 
 progress:  ## show which exercises you have solved

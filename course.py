@@ -22,6 +22,7 @@ SUPPORTED = [(3, 13), (3, 12), (3, 11)]
 COMMANDS = {
     "lab": "set up, then open your copy of the chapters in JupyterLab",
     "test": "set up, then run every test and every notebook",
+    "check": "check your answers in work/mine/, written in an editor (--chapters 05, --watch)",
     "progress": "show which exercises you have solved",
     "doctor": "check this machine and the install; paste this into a bug report",
     "sync": "bring your copy of the chapters, work/, up to date",

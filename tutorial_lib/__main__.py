@@ -42,10 +42,12 @@ def build_parser() -> argparse.ArgumentParser:
                   "(--no-browser, --ip=...) are handed to it.")  # fmt: skip
     lab.add_argument("--port", type=_port, help="where JupyterLab answers (default: 8888)")
     sync = command("sync", run_sync, "Bring your copy of the chapters, work/, up to date.")
+    check = command("check", run_check, "Check your answers in work/mine/, written in an editor.")
+    check.add_argument("--watch", action="store_true", help="again whenever the file is saved")
     command("progress", run_progress, "Show which exercises you have solved.")
     command("doctor", run_doctor, "Check this machine and the install; for bug reports.")
     build = command("build", run_build, "Make the notebooks from chapters/*.md.")
-    for each in (lab, sync, build):
+    for each in (lab, sync, build, check):
         each.add_argument(
             "--chapters", type=_numbers, metavar="01,03", help="only these (default: all)"
         )
@@ -121,6 +123,22 @@ def _kernels_can_be_encrypted() -> bool:
 def run_sync(options):
     for line in workspace.sync(ROOT, options.chapters) or ["work/ is up to date."]:
         print(line)
+
+
+def run_check(options):
+    from tutorial_lib.course import editor
+
+    workspace.sync(ROOT, options.chapters)
+    slugs = [file.stem[3:] for file in workspace.chapter_files(ROOT, options.chapters)]
+    work = ROOT / "work"
+    os.chdir(work)  # where attempts are recorded
+    if options.chapters is None:
+        slugs = [slug for slug in slugs if editor.file_of(slug, work).exists()]
+    if not slugs:
+        raise ValueError("there is nothing in work/mine/ yet; name a chapter: --chapters 05")
+    if options.watch:
+        return editor.watch(work, slugs[0])
+    return 0 if all([editor.check(work, slug) for slug in slugs]) else 1
 
 
 def run_progress(options):

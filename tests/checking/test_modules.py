@@ -142,9 +142,17 @@ def test_a_known_mistake_is_named():
     assert "You leave the gate open" in message(make().mistakes[0].answer, make())
 
 
-def test_how_a_parameter_begins_is_judged_over_seeds():
+def test_how_a_parameter_begins_is_judged_over_seeds(capsys):
     tiny = with_parts(shift=lambda d, n: nn.Parameter(torch.zeros(d)))
     assert "standard deviation 0.02" in message(tiny, make())
+    assert "✓" not in capsys.readouterr().out
+
+
+def test_a_class_that_forgets_super_is_told():
+    def init(self, dim, depth):
+        self.shift = nn.Parameter(torch.zeros(dim))
+
+    assert "super().__init__()` must be the first" in message(changed(__init__=init), make())
 
 
 def test_the_stub_shows_docstrings_and_no_bodies(capsys):

@@ -116,6 +116,14 @@ def test_work(tmp_path):
     assert doctor.check_work(tmp_path / "nowhere" / "work").level == "fix"
 
 
+def test_work_that_belongs_to_somebody_else(tmp_path, monkeypatch):
+    monkeypatch.setattr(doctor.os, "access", lambda *_: False)
+    assert "chmod" in doctor.check_work(tmp_path / "work").advice
+    monkeypatch.setattr(doctor.os, "geteuid", lambda: tmp_path.stat().st_uid + 1)
+    found = doctor.check_work(tmp_path / "work")
+    assert found.level == "fix" and "chown" in found.advice and "somebody else" in found.what
+
+
 def test_jupyters_own_folder(tmp_path):
     assert doctor.check_runtime(tmp_path / "new" / "runtime").level == "ok"
     (tmp_path / "file").write_text("", encoding="utf-8")

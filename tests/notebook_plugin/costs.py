@@ -79,7 +79,9 @@ class Costs:
         ]
         if found:
             terminalreporter.section(f"CPU seconds (budget of a chapter {BUDGET})")
-            for line in table(found, self.processes + spent()):
+            # Workers are children too: what they have said that they took is not counted twice.
+            own = sum(os.times()[:2]) if self.processes else spent()
+            for line in table(found, self.processes + own):
                 terminalreporter.line(line, yellow=line.endswith("over budget"))
 
 

@@ -57,6 +57,8 @@ def describe(value) -> str:
             layout = str(value.layout).removeprefix("torch.").replace("strided", "")
             kind = f"{'meta' if value.is_meta else layout} tensor".strip()
         return f"{kind} {tuple(value.shape)} {dtype_name(value)}"
+    if is_plain(value):
+        return f"dict({', '.join(f'{name}={part!r}' for name, part in value.items())})"
     if isinstance(value, dict):
         return "dict with " + ", ".join(map(str, value))
     if isinstance(value, (tuple, list)):
@@ -64,6 +66,14 @@ def describe(value) -> str:
     if inspect.isfunction(value):
         return f"function {value.__name__}"
     return f"{type(value).__name__} {value!r}"
+
+
+def is_plain(value) -> bool:
+    """Whether a value is a dict of names and plain numbers or words, which fits into one line."""
+    return isinstance(value, dict) and all(
+        isinstance(name, str) and isinstance(part, (bool, int, float, str))
+        for name, part in value.items()
+    )
 
 
 def parts(value) -> dict:

@@ -2,7 +2,7 @@
 
 import textwrap
 
-from tutorial_lib.checking.comparing import as_array, describe, parts, show, within
+from tutorial_lib.checking.comparing import as_array, describe, is_plain, parts, show, within
 from tutorial_lib.checking.resemblance import family_resemblance
 from tutorial_lib.checking.running import OutOfTime, own_lines
 from tutorial_lib.checking.trials import Trial, agrees, same_outcome
@@ -192,6 +192,6 @@ def _is_float(value) -> bool:
 
 def _values(value) -> list[str]:
     """An array's numbers, or the named parts of a container one under the other."""
-    if isinstance(value, (dict, tuple, list)):
+    if isinstance(value, (dict, tuple, list)) and not is_plain(value):
         return [f"      {name}: {describe(part)}" for name, part in parts(value).items()]
     return [show(value, "      ")] if hasattr(value, "shape") else []

@@ -17,6 +17,10 @@ from torch import nn
 from tutorial_lib.checking.exercise import Exercise, NotYet
 from tutorial_lib.checking.running import within
 
+WITHOUT_SUPER = (
+    "`super().__init__()` must be the first line of `__init__`: it makes the places in which "
+    "nn.Module keeps layers and parameters."
+)
 SEEDS = 20  # over which an initialisation is judged
 
 
@@ -64,10 +68,7 @@ class ModuleExercise(Exercise):
                 f"  expected  exercise.{self.name}.check({self.name})"
             )
         self._check_structure(answer)
-        answer = super().check(answer)
-        if answer is not self.reference:
-            self._check_initial(answer)
-        return answer
+        return super().check(answer)
 
     def _check_structure(self, answer) -> None:
         """Refuse a class whose parameters and buffers are not those of the reference."""
@@ -75,16 +76,18 @@ class ModuleExercise(Exercise):
             arguments = case["arguments"]
             try:
                 yours = within(self.seconds, _on_meta, answer, arguments)
-            except Exception:  # the tries show the error, or that it is the stub
-                return
+            except Exception as error:
+                if "before Module.__init__() call" in str(error):
+                    self._refuse(f"✗ {self.name}: not right yet\n\n{WITHOUT_SUPER}")
+                return  # the tries show the error, or that it is the stub
             theirs = _on_meta(self.reference, arguments)
             if told := list(structure(theirs, yours)):
                 called = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
                 rows = [f"✗ {self.name}: not right yet", "", f"In {self.name}({called}):"]
-                self._record(False)
-                raise NotYet("\n".join(rows + [f"  {line}" for line in told] + ["", self._offer()]))
+                self._refuse("\n".join(rows + [f"  {line}" for line in told]))
 
-    def _check_initial(self, answer) -> None:
+    def beside_the_tries(self, answer) -> str:
+        """Does a parameter begin otherwise than the docstring asks for?"""
         arguments = self.all_cases()[-1]["arguments"]
         for name, wanted in self.initial.items():
             values = []
@@ -95,13 +98,13 @@ class ModuleExercise(Exercise):
             found, spread = values.mean(), values.std()
             margin = 6 * max(wanted[1], 1e-12) / len(values) ** 0.5
             if abs(found - wanted[0]) > margin or abs(spread - wanted[1]) > margin:
-                self._record(False)
-                raise NotYet(
-                    f"✗ {self.name}: right but for how {name} begins.\n"
+                return (
+                    f"right but for how {name} begins.\n"
                     f"  expected  mean {wanted[0]:g}, standard deviation {wanted[1]:g}\n"
                     f"  yours     mean {found:.3g}, standard deviation {spread:.3g}, over {SEEDS} "
-                    f"seeds\n\n{self._offer()}"
+                    "seeds"
                 )
+        return ""
 
 
 def _on_meta(cls, arguments):

@@ -7,6 +7,7 @@ Algorithms (1708.07747), licence MIT. The course ships a part of it, so nothing 
 
 import lzma
 import zipfile
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -56,9 +57,17 @@ def fashion_mnist(split: str, count: int | None = None) -> tuple[torch.Tensor, t
             f"is not there. {unpack}"
         )
     try:
-        with np.load(file) as arrays:
-            images, labels = arrays[f"{split}_images"][:count], arrays[f"{split}_labels"][:count]
+        images, labels = _unpacked(file, file.stat().st_mtime_ns, split)
     except (zipfile.BadZipFile, lzma.LZMAError, KeyError, ValueError, EOFError) as error:
         # Of the file in the user's cache there is no checksum: it may be packed by another liblzma.
         raise checksums.DamagedFile(f"{file} is damaged ({error}). {unpack}") from error
-    return torch.from_numpy(images).float() / 255, torch.from_numpy(labels).long()
+    images, labels = torch.from_numpy(images[:count]), torch.from_numpy(labels[:count])
+    return images.float() / 255, labels.long()  # copies: what is kept are bytes
+
+
+@lru_cache(maxsize=2)
+def _unpacked(file: Path, changed: int, split: str) -> tuple[np.ndarray, np.ndarray]:
+    """All images and labels of a file in the state that it had when it was `changed`, as bytes.
+    Kept, since unpacking takes half a second and chapters ask again and again."""
+    with np.load(file) as arrays:
+        return arrays[f"{split}_images"], arrays[f"{split}_labels"]

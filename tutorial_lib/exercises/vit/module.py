@@ -60,7 +60,7 @@ class VisionTransformer(nn.Module):
 
 def sizes_and_images(rng):
     for B, side, patch, channels, classes, dim, depth, heads, hidden in [
-        (1, 2, 1, 1, 2, 2, 1, 1, 3),
+        (1, 2, 1, 1, 2, 3, 1, 1, 4),
         (2, 4, 2, 1, 3, 4, 2, 2, 5),
         (3, 6, 2, 3, 4, 6, 3, 3, 8),
         (2, 5, 5, 2, 5, 4, 1, 1, 6),
