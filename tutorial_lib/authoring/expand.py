@@ -111,7 +111,8 @@ def _exercise_cells(exercise, number: int, solved: bool) -> list:
 
 
 def _from_nothing_cells(exercise, solved: bool) -> list:
-    heading = f"#### From nothing: {exercise.name.replace('_', ' ')}\n\n"
+    name = exercise.name.removesuffix("_from_nothing").replace("_", " ")
+    heading = f"#### From nothing: {name}\n\n"
     heading += f"Level ●●●●● · about {exercise.minutes} minutes\n\n{exercise.goal}"
     empty = "model = None  # your turn: build it, train it, and leave it in `model`"
     check = f"model = exercise.{exercise.name}.check(model)"
