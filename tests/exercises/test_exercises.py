@@ -31,16 +31,24 @@ def exercise(request):
     return request.param
 
 
-def test_reference_passes_and_is_returned(exercise, capsys):
-    assert exercise.check(exercise.reference) is exercise.reference
-    assert capsys.readouterr().out.startswith(f"✓ {exercise.name}")
+def made(exercise, source):
+    """What a learner has who types this."""
+    namespace = dict(vars(importlib.import_module(exercise.reference.__module__)))
+    exec(source, namespace)
+    return namespace[exercise.name]
 
 
 def stub_of(exercise):
-    """The function that the learner starts from."""
-    namespace = dict(vars(importlib.import_module(exercise.reference.__module__)))
-    exec(exercise.stub(), namespace)
-    return namespace[exercise.name]
+    """What the learner starts from."""
+    return made(exercise, exercise.stub())
+
+
+def test_the_references_source_passes_and_is_returned(exercise, capsys):
+    answer = made(exercise, exercise.source())
+    assert exercise.check(answer) is answer
+    assert capsys.readouterr().out.startswith(f"✓ {exercise.name}")
+    assert exercise.check(exercise.reference) is exercise.reference
+    assert capsys.readouterr().out.startswith(f"○ {exercise.name}")  # nobody has solved it
 
 
 def test_stub_is_not_done_yet_and_the_reference_takes_its_place(exercise, capsys):

@@ -65,7 +65,16 @@ def describe(value) -> str:
         return f"{type(value).__name__} of {len(value)}"
     if inspect.isfunction(value):
         return f"function {value.__name__}"
-    return f"{type(value).__name__} {value!r}"
+    return f"{type(value).__name__} {safe_repr(value)}"
+
+
+def safe_repr(value) -> str:
+    """`repr`, short, and also of an object whose own raises."""
+    try:
+        text = repr(value)
+    except Exception as error:
+        return f"(its repr raises {type(error).__name__})"
+    return text if len(text) <= 200 else f"{text[:200]}..."
 
 
 def is_plain(value) -> bool:

@@ -22,11 +22,17 @@ WIDER = (
 def diagnose(exercise, trials: list[Trial]) -> str:
     """The whole message for an answer whose `trials` are not all right."""
     wrong = [trial for trial in trials if not trial.right]
-    smallest = min(wrong, key=lambda trial: (trial.layout != "", trial.size))
+    smallest = smallest_wrong(trials)
     lines = [f"✗ {exercise.name}: not right yet", ""]
     if story := explain(exercise, trials):
         lines += [*textwrap.wrap(story, 92, break_long_words=False), ""]
     return "\n".join(lines + _table(smallest, len(wrong), len(trials)))
+
+
+def smallest_wrong(trials: list[Trial]) -> Trial:
+    """The wrong trial that is shown: in the plain layout if there is one, with few numbers."""
+    wrong = [trial for trial in trials if not trial.right]
+    return min(wrong, key=lambda trial: (trial.layout != "", trial.size))
 
 
 def explain(exercise, trials: list[Trial]) -> str:

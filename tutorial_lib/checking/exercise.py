@@ -19,9 +19,10 @@ import numpy as np
 
 from tutorial_lib.checking import attempts, mine
 from tutorial_lib.checking.comparing import describe
-from tutorial_lib.checking.diagnosis import chain, diagnose
+from tutorial_lib.checking.diagnosis import chain, diagnose, smallest_wrong
 from tutorial_lib.checking.trials import Trial, agrees, try_all
 
+GO_ON = "To go on with the course's version, put `raise NotImplementedError` back."
 EMPHASIS = re.compile(r"(?<![\w*])\*(\w[\w ]*)\*(?![\w*])")  # *so*, but not a * b * c
 
 
@@ -81,6 +82,7 @@ class Exercise:
         self.name = reference.__name__
         self.slug = calling_chapter()
         self.mistakes: list[Mistake] = []
+        self.case: dict | None = None  # the arguments on which the last answer failed, to play with
         self._hints_given = 0
         self._asked_for_solution = False
 
@@ -108,19 +110,22 @@ class Exercise:
         Returns the answer if it is right, and the reference while the answer is an untouched stub,
         so that the notebook goes on. Raises `NotYet` with the diagnosis if the answer is wrong.
         """
+        if answer is self.reference:  # an empty exercise was checked before, and gave this
+            print(f"○ {self.name}: this is the course's own version; yours is still to come.")
+            return answer
         self._check_callable(answer)
         trials = self.trials(answer)
         if self._is_stub(trials):
             print(f"○ {self.name}: not done yet. The course's own version takes its place below.")
             return self.reference
         if not all(trial.right for trial in trials):
+            self.case = smallest_wrong(trials).case
             self._refuse(diagnose(self, trials))
         if problem := self.beside_the_tries(answer):
             self._refuse(f"✗ {self.name}: {problem}")
         self._record(True)
         print(f"✓ {self.name}: right on all {len(trials)} tries.")
-        if answer is not self.reference:
-            mine.keep(self.slug, self.name, answer)
+        mine.keep(self.slug, self.name, answer)
         if told := self.when_right(trials[-1]):
             print(told)
         return answer
@@ -140,7 +145,7 @@ class Exercise:
 
     def _refuse(self, message: str) -> None:
         self._record(False)
-        raise NotYet(f"{message}\n\n{self._offer()}")
+        raise NotYet(f"{message}\n\n{self._offer()}\n{GO_ON}")
 
     def _record(self, passed: bool) -> None:
         attempts.record(f"{self.slug}.{self.name}", passed)

@@ -76,7 +76,7 @@ class ModuleExercise(Exercise):
             arguments = case["arguments"]
             try:
                 yours = within(self.seconds, _on_meta, answer, arguments)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 if "before Module.__init__() call" in str(error):
                     self._refuse(f"✗ {self.name}: not right yet\n\n{WITHOUT_SUPER}")
                 return  # the tries show the error, or that it is the stub

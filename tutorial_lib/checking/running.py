@@ -1,5 +1,6 @@
 """Call a function on one case, safely: fresh copies, a time limit, a record of what happened."""
 
+import contextlib
 import copy
 import linecache
 import signal
@@ -59,8 +60,9 @@ def call(function, case: dict, *, layout=duplicate, seconds: float = 10) -> Outc
     given = {name: layout(value) for name, value in case.items()}
     outcome = Outcome()
     try:
-        outcome.value = within(seconds, function, *given.values())
-    except Exception as error:  # whatever the learner's code raises is a result to report
+        with default_modes():
+            outcome.value = within(seconds, function, *given.values())
+    except (Exception, SystemExit) as error:  # whatever the learner's code raises is a result
         outcome.error = error
     outcome.changed = [name for name in case if not _same(case[name], given[name])]
     try:
@@ -68,6 +70,15 @@ def call(function, case: dict, *, layout=duplicate, seconds: float = 10) -> Outc
     except Exception as error:  # the learner's own backward, or a graph used up in the function
         outcome.backward_error = error
     return outcome
+
+
+@contextlib.contextmanager
+def default_modes():
+    """NumPy's and PyTorch's own settings: what a learner has set for their notebook, to raise at an
+    overflow or to record no gradients, should judge nobody."""
+    with np.errstate(divide="warn", over="warn", under="ignore", invalid="warn"):
+        with torch.enable_grad():
+            yield
 
 
 def _gradients(value, given: dict) -> dict[str, torch.Tensor]:
