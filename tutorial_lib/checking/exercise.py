@@ -136,8 +136,11 @@ class Exercise:
 
     def trials(self, answer: Callable) -> list[Trial]:
         """The answer on every case and in every layout, beside the reference."""
-        functions = self.as_function(self.reference), self.as_function(answer)
-        return try_all(*functions, self.all_cases(), self.seconds)
+        return self.tries(self.as_function(answer), self.all_cases())
+
+    def tries(self, function: Callable, cases: list[dict]) -> list[Trial]:
+        """A function, as `as_function` gives it, on some cases, beside the reference."""
+        return try_all(self.as_function(self.reference), function, cases, self.seconds)
 
     def beside_the_tries(self, answer: Callable) -> str:
         """What is wrong with an answer that is right on every try, in words; "" if nothing is."""
