@@ -22,7 +22,7 @@ from tutorial_lib.checking.comparing import describe
 from tutorial_lib.checking.diagnosis import chain, diagnose, smallest_wrong
 from tutorial_lib.checking.trials import Trial, agrees, try_all
 
-GO_ON = "To go on with the course's version, put `raise NotImplementedError` back."
+GO_ON = "To go on with the course's version:\nput `raise NotImplementedError` back."
 EMPHASIS = re.compile(r"(?<![\w*])\*(\w[\w ]*)\*(?![\w*])")  # *so*, but not a * b * c
 
 
