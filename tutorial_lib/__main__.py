@@ -51,6 +51,8 @@ def build_parser() -> argparse.ArgumentParser:
         each.add_argument(
             "--chapters", type=_numbers, metavar="01,03", help="only these (default: all)"
         )
+    mutate = command("mutate", run_mutate, "List changes of references that no check notices.")
+    mutate.add_argument("--chapters", type=_numbers, metavar="01,03", help="only these")
     new = command("new-chapter", run_new_chapter, "Start a chapter: its source and exercises.")
     new.add_argument("number", help="as in survey.toml, for example 04")
     command("survey", run_survey, "Rewrite the pages made from survey.toml.")
@@ -159,6 +161,19 @@ def run_build(options):
     good = authoring.build(ROOT, options.chapters)
     run_survey(options)  # a chapter that is there now is linked to
     return 0 if good else 1
+
+
+def run_mutate(options):
+    from tqdm import tqdm
+
+    from tutorial_lib.authoring import mutate
+    from tutorial_lib.authoring.build import sources
+    from tutorial_lib.course.progress import exercises_of
+
+    for source in sources(ROOT, options.chapters):
+        for exercise in tqdm(exercises_of(source.stem[3:]), desc=source.stem, leave=False):
+            for said in mutate.survivors(exercise):
+                tqdm.write(f"{source.stem} {exercise.name}: {said}")
 
 
 def run_new_chapter(options):

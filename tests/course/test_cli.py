@@ -16,7 +16,17 @@ from tutorial_lib.checking.attempts import find_workspace
 from tutorial_lib.course import console, doctor, server, workspace
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ["lab", "sync", "check", "progress", "doctor", "build", "new-chapter", "survey"]
+COMMANDS = [
+    "lab",
+    "sync",
+    "check",
+    "mutate",
+    "progress",
+    "doctor",
+    "build",
+    "new-chapter",
+    "survey",
+]
 
 
 @pytest.fixture

@@ -12,10 +12,19 @@ def no_quick_mode(monkeypatch):
 
 
 def test_a_claim_that_holds_prints_its_figures_on_a_line_of_their_own(capsys):
-    claim("a holds", True, accuracy=0.93456, seeds=[1.0, 2.0, 3.0], count=12)
+    claim("a holds", True, accuracy=0.93456, seeds=[1.0, 2.0, 3.0])
     first, second = capsys.readouterr().out.splitlines()
     assert first == "✓ claim: a holds"
-    assert second == f"{MEASURED}accuracy 0.935, seeds 2 ± 1 (3 seeds), count 12"
+    assert second == f"{MEASURED}accuracy 0.935, seeds 2 ± 1 (3 seeds)"
+
+
+def test_no_line_is_too_long_for_a_narrow_window_and_no_word_is_broken(capsys):
+    text = "one well-known word after another " * 5
+    claim(text.strip(), True, **{f"figure_{i}": i for i in range(12)})
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 58  # counted in JupyterLab: 900 pixels, file browser open
+    said = " ".join(" ".join(lines).split())
+    assert said.startswith(f"✓ claim: {text}measured figure 0 0, figure 1 1")
 
 
 def test_a_claim_about_a_system_names_it_as_survey_toml_does(capsys):

@@ -4,7 +4,7 @@ import math
 import os
 import textwrap
 
-WIDTH = 68  # letters: a page of 900 pixels, beside JupyterLab's file browser, breaks longer lines
+WIDTH = 58  # letters: what fits a window of 900 pixels beside JupyterLab's file browser
 # What a test may not compare, because it differs between machines, is printed behind this mark.
 MEASURED = "  measured  "
 

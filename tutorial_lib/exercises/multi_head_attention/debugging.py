@@ -56,6 +56,13 @@ def packed_projections(rng):
             W_O=rng.normal(size=(width, width)),
             heads=heads,
         )
+    # Scores whose exponential overflows, were the largest not subtracted first.
+    yield dict(
+        X=40 * rng.normal(size=(2, 3, 4)),
+        W_QKV=rng.normal(size=(4, 12)),
+        W_O=rng.normal(size=(4, 4)),
+        heads=2,
+    )
 
 
 packed_attention = Exercise(

@@ -40,9 +40,9 @@ causal_attention = Exercise(
     level=2,
     minutes=10,
     cases=lambda rng: (
-        dict(Q=rng.normal(size=(n, d)), K=rng.normal(size=(n, d)), V=rng.normal(size=(n, 2)))
-        for n, d in [(1, 1), (2, 2), (3, 1), (4, 3), (6, 2)]
-    ),
+        dict(Q=size * rng.normal(size=(n, d)), K=rng.normal(size=(n, d)), V=rng.normal(size=(n, 2)))
+        for n, d, size in [(1, 1, 1), (2, 2, 1), (3, 1, 1), (4, 3, 1), (6, 2, 1), (4, 3, 2000)]
+    ),  # the last overflows, were the largest score of a row not subtracted
     hints=(
         "A loss near zero on a task that cannot be that easy: what does the model see that it "
         "should not?",

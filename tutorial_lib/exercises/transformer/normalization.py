@@ -23,6 +23,8 @@ def tokens_to_norm(rng):
     for X in tokens(rng):
         gamma, beta = (rng.normal(size=X.shape[-1]).astype(X.dtype) for _ in range(2))
         yield dict(X=X, gamma=gamma, beta=beta, eps=EPS)
+    # An eps as large as the variance, which nobody can overlook: ∓1 become ∓0.5.
+    yield dict(X=np.array([[0.0, 2.0]]), gamma=np.ones(2), beta=np.zeros(2), eps=3.0)
 
 
 layer_norm = Exercise(

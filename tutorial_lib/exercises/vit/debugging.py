@@ -61,6 +61,8 @@ def tokens_and_heads(rng):
     small = {name: rng.normal(size=shape) for name, shape in large.items()}
     yield small | {"Z": 1e-3 * small["Z"]}  # a variance about as large as eps
     yield {name: 30 * rng.normal(size=shape) for name, shape in large.items()}
+    # Logits whose exponential overflows, were the largest not subtracted first.
+    yield {name: 2000 * rng.normal(size=shape) for name, shape in large.items()}
     yield {name: rng.normal(size=shape).astype(np.float32) for name, shape in large.items()}
 
 
