@@ -254,7 +254,7 @@ def test_a_folded_cell_shows_its_first_line_alone_in_both_notebooks(tmp_path):
             "tags": ["hide-input"],
         }
     put(tmp_path, CHAPTER + "\n" + folded.replace("# Draw the map\n", ""))
-    with pytest.raises(ValueError, match=f"{NAME}.md: a folded cell begins with a comment"):
+    with pytest.raises(ValueError, match=rf"{NAME}.md:\d+: a folded cell begins with a comment"):
         expand(source, solved=False)
 
 
@@ -264,8 +264,13 @@ def test_a_folded_cell_shows_its_first_line_alone_in_both_notebooks(tmp_path):
         ("", "nothing in it"),
         ("---\njupytext: [\n---\n\n# Title\n", rf"{NAME}.md:\d+: its YAML cannot be read"),
         ("# Title\n\n```{code-cell}\n:tags: [a\n\n1\n```\n", f"{NAME}.md"),
+        ("# Title\n\n```{code-cell}\n:tags: fold\n\n1\n```\n", f"{NAME}.md: .*'fold'"),
+        (
+            "# Title\n\n```{code-cell}\n1\n\nText.\n\n```{code-cell}\n2\n```\n",
+            f"{NAME}.md:4: .* closes",
+        ),
     ],
-    ids=["empty", "header", "cell"],
+    ids=["empty", "header", "cell", "tags", "open"],
 )
 def test_a_source_that_is_empty_or_broken_is_named_and_overwrites_nothing(tmp_path, text, said):
     source = put(tmp_path, text)

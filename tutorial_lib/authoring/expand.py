@@ -74,11 +74,25 @@ def _read(source: Path):
         where = f"{source.name}:{place.line + 2}" if place else source.name
         what = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise ValueError(f"{where}: its YAML cannot be read: {what}") from error
+    except nbformat.ValidationError as error:  # valid YAML, such as `:tags: fold` without brackets
+        raise ValueError(f"{source.name}: a cell's header is not valid: {error.message}") from error
     if not any(cell.source.strip() for cell in notebook.cells):
         raise ValueError(
             f"{source.name}: there is nothing in it; its notebooks are left as they are"
         )
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and "\n```{code-cell}" in f"\n{cell.source}":
+            raise ValueError(
+                f"{_place(source, cell)}: a code cell that no line ``` closes; it swallows the next"
+            )
     return notebook
+
+
+def _place(source: Path, cell) -> str:
+    """`01_self_attention.md:120`, the line of the source at which a cell's text begins."""
+    before, found, _ = source.read_text(encoding="utf-8").partition(cell.source or "\0")
+    line = before.count("\n") + 1
+    return f"{source.name}:{line}" if found else source.name
 
 
 def _exercise(source: Path, variable: str, name: str):
@@ -137,9 +151,10 @@ def _clean(cell, source: Path):
     metadata = {}
     if "fold" in cell.metadata.get("tags", []):
         if not cell.source.startswith("# "):
+            first = cell.source.partition("\n")[0]
             raise ValueError(
-                f"{source.name}: a folded cell begins with a comment, the one line that is seen of "
-                f"it; this one begins with {cell.source.splitlines()[0] if cell.source else ''!r}"
+                f"{_place(source, cell)}: a folded cell begins with a comment, the one line that "
+                f"is seen of it; this one begins with {first!r}"
             )
         tags.append("hide-input")  # for pages made with MyST
         metadata = dict(FOLDED)
