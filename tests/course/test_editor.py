@@ -73,3 +73,12 @@ def test_pytest_in_the_folder_and_a_file_that_calls_check_give_the_message_alone
         said = done.stdout + done.stderr
         assert done.returncode == 1, said
         assert "✗ weighted_mean" in said and "exercise.py" not in said and "Traceback" not in said
+
+
+def test_a_right_file_with_a_helper_is_left_as_it_is_and_can_be_checked_again(work, capsys):
+    text = "def total(weights):\n    return weights.sum()\n\n\n"
+    text += RIGHT.replace("weights.sum()", "total(weights)")
+    path = put(work, text)
+    for _ in range(2):
+        assert editor.check(work, "start_here"), capsys.readouterr().out
+        assert path.read_text(encoding="utf-8") == text

@@ -31,6 +31,8 @@ def keep(slug: str, name: str, answer) -> None:
         return
     path = file_of(slug, workspace)
     try:
+        if Path(_code(answer).co_filename).resolve() == path.resolve():
+            return  # written there in an editor: the file is the learner's, and has it already
         source, imports = source_of(answer), imports_of(answer)
         old = path.read_text(encoding="utf-8") if path.exists() else HEADER.format(path.stem[:2])
         new = _with_imports(_with_answer(old, name, source), imports)
