@@ -60,7 +60,7 @@ def test_the_solution_passes_and_is_shown_without_its_frame(exercise, capsys):
         (nn.Linear(3, 3), "✗ 12 parameters, of 1 to 9"),
         (nn.Linear(3, 2, bias=False), r"✗ \(2, 3\) goes in, \(2, 2\) comes out, of \(2, 3\)"),
         (nn.Linear(4, 1), "✗ .* goes in: RuntimeError"),
-        (nn.Linear(3, 3, bias=False), "✗ .*% right on unseen data, of 90%"),
+        (nn.Linear(3, 3, bias=False), "✗ on unseen data: .*% right, of 90%"),
         (nn.Bilinear, "expected an nn.Module, got type"),
     ],
     ids=["too large", "shape", "error", "untrained", "class"],
@@ -68,6 +68,24 @@ def test_the_solution_passes_and_is_shown_without_its_frame(exercise, capsys):
 def test_what_falls_short_is_told_with_what_was_seen(exercise, model, said):
     with pytest.raises(NotYet, match=said):
         exercise.check(model)
+
+
+@pytest.mark.parametrize("error", [SystemExit(0), ValueError("odd")])
+def test_whatever_stops_is_told_and_no_success(exercise, error):
+    class Stops(nn.Module):
+        def __init__(self, calls):
+            super().__init__()
+            self.weight, self.calls = nn.Parameter(torch.eye(3)), calls
+
+        def forward(self, x):
+            self.calls -= 1
+            if self.calls < 0:
+                raise error
+            return 2 * x
+
+    for calls in range(3):  # in the shape, in the property, in the accuracy
+        with pytest.raises(NotYet, match=f"{type(error).__name__}(.|\\n)*raise error"):
+            exercise.check(Stops(calls))
 
 
 def test_a_property_is_judged(exercise):

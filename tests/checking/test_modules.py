@@ -142,6 +142,28 @@ def test_a_known_mistake_is_named():
     assert "You leave the gate open" in message(make().mistakes[0].answer, make())
 
 
+@pytest.mark.parametrize("spread", [0.01, 0.015, 0.03])
+def test_another_spread_than_the_docstrings_is_refused(spread):
+    other = with_parts(shift=lambda d, n: nn.Parameter(spread * torch.randn(d)))
+    assert "right but for how shift begins" in message(other, make())
+
+
+def test_a_class_that_asks_a_tensor_for_its_number_is_compared_too():
+    def forgets(self, dim, depth):
+        init(self, dim, depth, shift=lambda d, n: None)
+        self.rates = [x.item() for x in torch.linspace(0, 1, depth)]
+
+    assert "shift is missing" in message(changed(__init__=forgets), make())
+
+
+def test_a_check_leaves_the_notebooks_draws_alone():
+    torch.manual_seed(5)
+    wanted = torch.rand(3)
+    torch.manual_seed(5)
+    make().check(changed())
+    assert torch.equal(torch.rand(3), wanted)
+
+
 def test_how_a_parameter_begins_is_judged_over_seeds(capsys):
     tiny = with_parts(shift=lambda d, n: nn.Parameter(torch.zeros(d)))
     assert "standard deviation 0.02" in message(tiny, make())

@@ -47,9 +47,10 @@ def test_without_a_file_one_is_written_with_every_task(work, capsys):
         (WRONG, False, "✗ weighted_mean: not right yet"),
         (RIGHT + "print(no_such)\n", False, "line 3 of <module>:  print(no_such)"),
         ("def weighted_mean(:\n", False, "stops with SyntaxError"),
+        (WRONG + "raise SystemExit(0)\n", False, "stops with SystemExit"),
         ("x = 1\n", True, "holds none of: weighted_mean"),
     ],
-    ids=["right", "wrong", "error", "syntax", "none"],
+    ids=["right", "wrong", "error", "syntax", "exit", "none"],
 )
 def test_the_file_is_checked_as_a_notebook_checks(work, capsys, text, good, said):
     put(work, text)

@@ -95,27 +95,33 @@ class FromNothing:
         fewest, most = self.parameters
         yield fewest <= count <= most, f"{count:,} parameters, of {fewest:,} to {most:,}"
         batch, wanted = self.shapes
-        try:
-            out = within(10, model, batch)
-        except Exception as error:
-            lines = textwrap.indent(own_lines(error), "      ")
-            yield False, f"{tuple(batch.shape)} goes in: {type(error).__name__}: {error}\n{lines}"
+        out, told = _tried(10, model, batch)
+        if told:
+            yield False, f"{tuple(batch.shape)} goes in: {told}"
             return
         shape = tuple(getattr(out, "shape", ()))
         yield shape == wanted, f"{tuple(batch.shape)} goes in, {shape} comes out, of {wanted}"
         if shape != wanted:
             return
         for sentence, holds in self.properties.items():
-            yield bool(holds(model)), sentence
+            good, told = _tried(10, holds, model)
+            yield bool(good) and not told, f"{sentence}: {told}" if told else sentence
         if not _quick():
-            reached = float(self.accuracy(model))
-            yield (
-                reached >= self.wanted,
-                f"{reached:.1%} right on unseen data, of {self.wanted:.0%}",
-            )
+            reached, told = _tried(60, self.accuracy, model)
+            figure = told or f"{reached:.1%} right, of {self.wanted:.0%}"
+            yield not told and reached >= self.wanted, f"on unseen data: {figure}"
 
     def _record(self, passed: bool) -> None:
         attempts.record(f"{self.slug}.{self.name}", passed)
+
+
+def _tried(seconds, function, *arguments):
+    """(what a function gives, "") or (None, what it raised, with the learner's own lines)."""
+    try:
+        return within(seconds, function, *arguments), ""
+    except (Exception, SystemExit) as error:
+        lines = textwrap.indent(own_lines(error), "      ")
+        return None, f"{type(error).__name__}: {error}\n{lines}".rstrip()
 
 
 def _quick() -> bool:

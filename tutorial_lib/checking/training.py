@@ -16,6 +16,7 @@ class TrainingExercise(Exercise):
     """An exercise whose reference is a training step; the arguments are those of `Exercise`."""
 
     def as_function(self, answer):
+        @torch.random.fork_rng(devices=[])
         def train(model, optimizer, batches):
             """The losses of some steps, and the weights after them."""
             torch.manual_seed(0)

@@ -75,7 +75,7 @@ def load(path: Path):
     except NotYet as error:  # the file calls a check itself
         print(error)
         return None
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # sys.exit(0) is no success either
         print(f"{path.name} stops with {type(error).__name__}: {error}\n{own_lines(error)}")
         return None
     return module

@@ -102,8 +102,8 @@ def keeps_old_gradients(model, optimizer, images, labels):
 
 
 @training_step.mistake(
-    """You clear the gradients between `backward` and `step`: the optimizer finds nothing, and no
-    weight moves."""
+    """No weight moves. Is `backward` or `step` missing, or are the gradients cleared between the
+    two, so that the optimizer finds nothing?"""
 )
 def clears_new_gradients(model, optimizer, images, labels):
     loss = _backward(model, optimizer, images, labels)
