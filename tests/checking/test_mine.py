@@ -38,7 +38,7 @@ def kept(work):
 
 
 def test_a_function_is_kept_with_what_it_uses_and_runs_alone(work, capsys):
-    mine.keep("vit", "double", cell(DOUBLE, np=np)["double"])
+    mine.keep("vit", cell(DOUBLE, np=np)["double"])
     text = kept(work)
     assert "import numpy as np\n" in text and "WIDTH = 2\n" in text and "a check" not in text
     code = "import runpy; print(runpy.run_path('mine/05_vit.py')['double'](3))"
@@ -46,18 +46,27 @@ def test_a_function_is_kept_with_what_it_uses_and_runs_alone(work, capsys):
     assert done.stdout == "6\n", done.stderr
 
 
+def test_helpers_and_constants_of_other_cells_come_along(work):
+    helper = cell("SIZES = (2, 3)\n\n\ndef total(sizes):\n    return sum(sizes)\n")
+    source = "def area(x):\n    return total(SIZES) * x\n"
+    mine.keep("vit", cell(source, total=helper["total"], SIZES=helper["SIZES"])["area"])
+    code = "import runpy; print(runpy.run_path('mine/05_vit.py')['area'](2))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "10\n", done.stderr
+
+
 def test_a_class_is_kept_though_a_notebook_has_no_file(work):
     source = "class Two(Base):\n    '''Two.'''\n\n    def value(self):\n        return 2\n"
-    mine.keep("vit", "Two", cell(source, Base=mine.Path)["Two"])
+    mine.keep("vit", cell(source, Base=mine.Path)["Two"])
     assert source in kept(work) and "import Path" in kept(work)
 
 
 def test_a_newer_answer_replaces_the_older_and_nothing_else(work):
-    mine.keep("vit", "double", cell(DOUBLE, np=np)["double"])
+    mine.keep("vit", cell(DOUBLE, np=np)["double"])
     hand = kept(work).replace("def double", "# a note of mine\nNUMBER = 7\n\n\ndef double")
     (work / "mine" / "05_vit.py").write_text(hand, encoding="utf-8")
-    mine.keep("vit", "double", cell("def double(x):\n    return x + x\n")["double"])
-    mine.keep("vit", "triple", cell("def triple(x):\n    return 3 * x\n")["triple"])
+    mine.keep("vit", cell("def double(x):\n    return x + x\n")["double"])
+    mine.keep("vit", cell("def triple(x):\n    return 3 * x\n")["triple"])
     text = kept(work)
     assert "# a note of mine\nNUMBER = 7" in text and "WIDTH *" not in text
     assert text.count("def double") == 1 and text.endswith("def triple(x):\n    return 3 * x\n")
@@ -66,31 +75,31 @@ def test_a_newer_answer_replaces_the_older_and_nothing_else(work):
 def test_a_file_that_cannot_be_read_is_left_alone_and_told(work, capsys):
     (work / "mine").mkdir()
     (work / "mine" / "05_vit.py").write_text("def broken(:\n", encoding="utf-8")
-    mine.keep("vit", "double", cell(DOUBLE, np=np)["double"])
+    mine.keep("vit", cell(DOUBLE, np=np)["double"])
     assert kept(work) == "def broken(:\n"
     assert "was not kept in 05_vit.py" in capsys.readouterr().out
 
 
 def test_a_full_disk_leaves_the_older_file(work, monkeypatch, capsys):
-    mine.keep("vit", "double", cell(DOUBLE, np=np)["double"])
+    mine.keep("vit", cell(DOUBLE, np=np)["double"])
     before = kept(work)
 
     def full(self, *args, **kwargs):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(mine.Path, "write_text", full)
-    mine.keep("vit", "double", cell("def double(x):\n    return x + x\n")["double"])
+    mine.keep("vit", cell("def double(x):\n    return x + x\n")["double"])
     assert kept(work) == before and "No space left" in capsys.readouterr().out
     assert [path.name for path in (work / "mine").iterdir()] == ["05_vit.py"]
 
 
 def test_outside_a_learners_copy_nothing_is_written(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    mine.keep("vit", "double", cell(DOUBLE, np=np)["double"])
+    mine.keep("vit", cell(DOUBLE, np=np)["double"])
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("answer", [len, lambda x: x, np.exp])
 def test_what_has_no_source_of_its_own_is_told(work, answer, capsys):
-    mine.keep("vit", "double", answer)
+    mine.keep("vit", answer)
     assert "was not kept" in capsys.readouterr().out

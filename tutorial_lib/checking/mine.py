@@ -8,6 +8,7 @@ import ast
 import builtins
 import inspect
 import linecache
+import math
 import os
 import types
 from pathlib import Path
@@ -21,7 +22,7 @@ HEADER = (
 PLAIN = (bool, int, float, str, type(None))
 
 
-def keep(slug: str, name: str, answer) -> None:
+def keep(slug: str, answer) -> None:
     """Put the source of a passed answer into the learner's library; nothing outside their copy.
 
     A problem is told and stops nothing: the answer is right all the same.
@@ -33,9 +34,10 @@ def keep(slug: str, name: str, answer) -> None:
     try:
         if Path(_code(answer).co_filename).resolve() == path.resolve():
             return  # written there in an editor: the file is the learner's, and has it already
-        source, imports = source_of(answer), imports_of(answer)
         old = path.read_text(encoding="utf-8") if path.exists() else HEADER.format(path.stem[:2])
-        new = _with_imports(_with_answer(old, name, source), imports)
+        new = old
+        for part in [*helpers_of(answer), answer]:
+            new = _with_imports(_with_answer(new, part.__name__, source_of(part)), imports_of(part))
         if new != old:
             _write(path, new)
     except (OSError, SyntaxError, TypeError, ValueError) as error:
@@ -55,14 +57,11 @@ def source_of(answer) -> str:
     """
     code = _code(answer)
     lines = linecache.getlines(code.co_filename)
-    for node in ast.parse("".join(lines)).body if lines else ():
+    for node in reversed(ast.parse("".join(lines)).body):  # the last of a name is the one meant
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name == answer.__name__:
             first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
-            found = "".join(lines[first - 1 : node.end_lineno]).rstrip() + "\n"
-    try:
-        return found
-    except UnboundLocalError:
-        raise ValueError(f"{answer.__name__} has no source of its own") from None
+            return "".join(lines[first - 1 : node.end_lineno]).rstrip() + "\n"
+    raise ValueError(f"{answer.__name__} has no source of its own")
 
 
 def _code(answer) -> types.CodeType:
@@ -77,15 +76,30 @@ def _code(answer) -> types.CodeType:
 
 def imports_of(answer) -> list[str]:
     """The lines that make the names of others known which an answer uses."""
+    lines = (_line_for(name, value) for name, value in _used(answer).items())
+    return [line for line in lines if line]
+
+
+def helpers_of(answer, seen: tuple = ()) -> list:
+    """The learner's own functions and classes that an answer uses, those that they use first."""
+    found = []
+    for value in _used(answer).values():
+        own = isinstance(value, (type, types.FunctionType)) and value.__module__ == "__main__"
+        if own and value not in (answer, *seen, *found):
+            inner = helpers_of(value, (answer, *seen, *found))
+            found += [part for part in inner if part not in found] + [value]
+    return found
+
+
+def _used(answer) -> dict:
+    """What an answer's names stand for, in order, but for its own and Python's."""
     methods = vars(answer).values() if isinstance(answer, type) else [answer]
-    known = next(m.__globals__ for m in methods if isinstance(m, types.FunctionType))
+    known = next((m.__globals__ for m in methods if isinstance(m, types.FunctionType)), {})
     tree = ast.parse(source_of(answer))
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    lines = []
-    for name in sorted(used - {answer.__name__} - set(dir(builtins))):
-        if name in known and (line := _line_for(name, known[name])):
-            lines.append(line)
-    return lines
+    return {
+        n: known[n] for n in sorted(used - {answer.__name__} - set(dir(builtins))) if n in known
+    }
 
 
 def _line_for(name: str, value) -> str:
@@ -96,7 +110,17 @@ def _line_for(name: str, value) -> str:
     module, real = getattr(value, "__module__", None), getattr(value, "__name__", None)
     if module and real and module != "__main__":
         return f"from {module} import {real}" + ("" if real == name else f" as {name}")
-    return f"{name} = {value!r}" if isinstance(value, PLAIN) else ""
+    if isinstance(value, float) and not math.isfinite(value):
+        return f'{name} = float("{value}")'  # whose repr is no Python
+    return f"{name} = {value!r}" if _is_plain(value) else ""
+
+
+def _is_plain(value) -> bool:
+    """A number, a word, or a small container of such: what its `repr` gives back."""
+    if isinstance(value, (tuple, list, set, dict)):
+        parts = [*value, *value.values()] if isinstance(value, dict) else value
+        return len(value) <= 20 and all(map(_is_plain, parts))
+    return isinstance(value, PLAIN)
 
 
 def _with_answer(text: str, name: str, source: str) -> str:
