@@ -7,11 +7,13 @@ from tutorial_lib.exercises.vit.backward import (
 from tutorial_lib.exercises.vit.convolution import embed_by_convolution
 from tutorial_lib.exercises.vit.cost import vit_cost
 from tutorial_lib.exercises.vit.debugging import class_probabilities
-from tutorial_lib.exercises.vit.maps import attention_distance, attention_rollout
+from tutorial_lib.exercises.vit.distance import attention_distance
+from tutorial_lib.exercises.vit.from_nothing import vit_from_nothing
 from tutorial_lib.exercises.vit.model import vit
-from tutorial_lib.exercises.vit.module import VisionTransformer, vit_from_nothing
+from tutorial_lib.exercises.vit.module import VisionTransformer
 from tutorial_lib.exercises.vit.patches import patchify
 from tutorial_lib.exercises.vit.positions import interpolate_positions
+from tutorial_lib.exercises.vit.rollout import attention_rollout
 from tutorial_lib.exercises.vit.tokens import prepend_class_token
 from tutorial_lib.exercises.vit.training import training_step
 
