@@ -185,18 +185,13 @@ def head_without_a_distance_is_zero(weights, grid):
     return _mean_distance(shares, _distances(weights, grid)).nan_to_num()
 
 
-def _small_number_added(eps):
-    @attention_distance.mistake(
-        f"""Your {eps:.0e} in the denominator can be seen in the result or in its gradient, and
-        where there is no distance it makes one of 0. What does the task want to see there?"""
-    )
-    def small_number_added(weights, grid):
-        shares = _shares(weights[..., 1:, 1:], eps)
-        return _mean_distance(shares, _distances(weights, grid))
-
-
-for _eps in (1e-6, 1e-8):
-    _small_number_added(_eps)
+@attention_distance.mistake(
+    """Your 1e-6 in the denominator can be seen in the result, and where there is no distance it
+    makes one of 0. What does the task want to see there?"""
+)
+def a_millionth_added(weights, grid):
+    shares = _shares(weights[..., 1:, 1:], eps=1e-6)
+    return _mean_distance(shares, _distances(weights, grid))
 
 
 @attention_distance.mistake(
