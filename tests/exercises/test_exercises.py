@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import linecache
 import pkgutil
 
 import pytest
@@ -34,7 +35,9 @@ def exercise(request):
 def made(exercise, source):
     """What a learner has who types this."""
     namespace = dict(vars(importlib.import_module(exercise.reference.__module__)))
-    exec(source, namespace)
+    cell = f"<{exercise.slug}.{exercise.name}>"
+    linecache.cache[cell] = (len(source), None, source.splitlines(keepends=True), cell)
+    exec(compile(source, cell, "exec"), namespace)
     return namespace[exercise.name]
 
 
@@ -98,7 +101,7 @@ def test_has_three_hints_and_at_least_four_mistakes(exercise):
 def test_mistake_is_caught_by_its_own_message(exercise, mistake):
     trials = exercise.trials(mistake.answer)  # what `check` judges, once for all questions
     assert not all(trial.right for trial in trials)
-    assert not exercise._is_stub(trials)
+    assert not exercise._is_stub(mistake.answer, trials)
     assert explain(exercise, trials) == mistake.message
     for other in exercise.mistakes:
         assert other is mistake or not agrees(trials, other.function, exercise.seconds)
