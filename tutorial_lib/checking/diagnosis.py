@@ -8,7 +8,7 @@ from tutorial_lib.checking.counting import off_by_a_product
 from tutorial_lib.checking.resemblance import family_resemblance, resemblance_of_most
 from tutorial_lib.checking.running import OutOfTime, own_lines
 from tutorial_lib.checking.separating import where_it_fails
-from tutorial_lib.checking.trials import Trial, agrees, same_outcome
+from tutorial_lib.checking.trials import STRIDED, Trial, agrees, same_outcome
 from tutorial_lib.from_scratch.gradcheck import relative_error
 
 WIDTH = 72  # letters of a line of prose; a narrow notebook holds as many
@@ -68,7 +68,9 @@ def explain(exercise, trials: list[Trial]) -> str:
         return "The bug is still there: yours gives what the version gives that you started from."
     for mistake in exercise.mistakes:
         if agrees(trials, mistake.function, exercise.seconds):
-            return mistake.message
+            # An error may have another cause: that much is said.
+            same = "It raises what this raises: " if all(t.outcome.error for t in wrong) else ""
+            return same + mistake.message
     if story := _plain_story(wrong):
         return story
     # NaN on a few extreme tries is told beside what explains the others, not instead of it.
@@ -105,7 +107,7 @@ def _plain_story(wrong: list[Trial]) -> str:
             return "Your function returned None. Does every path end with `return`?"
     if 2 * len(_with_nan(wrong)) > len(wrong):
         return NAN
-    if all(trial.layout for trial in wrong):
+    if all(trial.layout == STRIDED for trial in wrong):
         return (
             "Right for contiguous arrays, wrong for a strided view of the same numbers. "
             "Does your code rely on how the numbers lie in memory?"
@@ -117,8 +119,9 @@ def _plain_story(wrong: list[Trial]) -> str:
             return f"The numbers are right, their dtype is not: which step changes it? {WIDER}"
         return "The numbers are right, their dtype is not: which step changes it?"
     if all(d.kind == "shared" for trial in wrong for d in trial.differences):
+        names = ", ".join(sorted({name for trial in wrong for name in trial.outcome.shared}))
         return (
-            "The numbers are right, but where it fails yours is a view of an argument: who writes "
+            f"The numbers are right, but where it fails yours is a view of {names}: who writes "
             "into one changes the other. A new array is asked for."
         )
     if all(d.kind == "graph" for trial in wrong for d in trial.differences):

@@ -89,7 +89,7 @@ def _of_arguments(a, b, case) -> list[str]:
         if x is None or x.dtype.kind not in "fiu" or a.dtype.kind != "f" or not x.any():
             continue
         if x.shape == a.shape and _close(b, x):
-            return [f"Yours is {name} as it came in."]
+            stories.append(f"Yours is {name} as it came in.")
         if x.ndim > a.ndim or not _spreads(x.shape, a.shape):
             continue
         for sign, y in {"plus": a + x, "minus": a - x, "times": a * x}.items():

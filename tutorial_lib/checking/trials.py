@@ -9,9 +9,10 @@ from tutorial_lib.checking.comparing import Difference, compare, describe
 from tutorial_lib.checking.layouts import duplicate, joined, strided, tensors
 from tutorial_lib.checking.running import Outcome, OutOfTime, call, limited_memory
 
+STRIDED = "the same numbers as a strided view"
 LAYOUTS = {
     "": duplicate,
-    "the same numbers as a strided view": strided,
+    STRIDED: strided,
     "tensors in the middle of a graph": joined,
 }
 
@@ -104,7 +105,7 @@ def _differences(expected: Outcome, got: Outcome, dtypes: bool) -> list[Differen
 
 def _shared(got: Outcome) -> Difference:
     names = ", ".join(got.shared)
-    return Difference("", "shared", f"right numbers, in the memory of the argument {names}")
+    return Difference("", "shared", f"right numbers, in the memory of {names}")
 
 
 def wrong_gradients(expected: Outcome, got: Outcome) -> list[Difference]:
