@@ -109,7 +109,7 @@ def test_mistake_is_caught_by_its_own_message(exercise, mistake):
 
 
 def test_numpy_exercises_are_checked_without_pytorch():
-    """In a fresh process in which torch cannot be imported; what needs it says so when asked for."""
+    """In a process where torch cannot be imported; what needs it says so when asked for."""
     code = """if True:
         import sys
         sys.modules["torch"] = None
