@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import zipfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -157,6 +158,10 @@ def no_space(*_, **__):
     raise OSError(28, "No space left on device")
 
 
+def little_space(_):
+    return SimpleNamespace(free=10**6)
+
+
 @pytest.mark.parametrize(
     "line, patch, told",
     [
@@ -164,8 +169,9 @@ def no_space(*_, **__):
         (["--wheel", "other.whl"], None, "other.whl is not the file.*sha256 is .*Nothing of it"),
         (["--wheel", "none.whl"], None, "none.whl could not be read or written: No such file"),
         (["--wheel", "GOOD"], (pretrained.Path, "write_bytes", no_space), "No space left.*300 MB"),
+        (["--wheel", "GOOD"], (shutil, "disk_usage", little_space), "No space left.*300 MB"),
     ],
-    ids=["no network", "another file", "no file", "a full disk"],
+    ids=["no network", "another file", "no file", "a disk gets full", "a full disk"],
 )
 def test_what_goes_wrong_is_one_line_and_leaves_nothing(
     line, patch, told, wheel, tmp_path, monkeypatch, capsys

