@@ -11,60 +11,82 @@ from tutorial_lib.from_scratch.distillation import log_softmax
 # soft_distillation
 
 
-@wrong("deit.soft_distillation", "no τ²")
+@wrong("deit.soft_distillation", "no τ²", says="The factor τ² is missing")
 def _(Z_s, Z_t, tau):
     log_s, log_t = log_softmax(Z_s / tau), log_softmax(Z_t / tau)
     return (np.exp(log_t) * (log_t - log_s)).sum(-1).mean()
 
 
-@wrong("deit.soft_distillation", "τ instead of τ²")
+@wrong("deit.soft_distillation", "τ instead of τ²", says="You multiply by τ and not by τ²")
 def _(Z_s, Z_t, tau):
     log_s, log_t = log_softmax(Z_s / tau), log_softmax(Z_t / tau)
     return tau * (np.exp(log_t) * (log_t - log_s)).sum(-1).mean()
 
 
-@wrong("deit.soft_distillation", "KL the wrong way round")
+@wrong("deit.soft_distillation", "KL the wrong way round", says="The divergence is turned round")
 def _(Z_s, Z_t, tau):
     log_s, log_t = log_softmax(Z_s / tau), log_softmax(Z_t / tau)
     return tau**2 * (np.exp(log_s) * (log_s - log_t)).sum(-1).mean()
 
 
-@wrong("deit.soft_distillation", "a mean over the classes too")
+@wrong(
+    "deit.soft_distillation",
+    "a mean over the classes too",
+    says="You average over the classes as well",
+)
 def _(Z_s, Z_t, tau):
     log_s, log_t = log_softmax(Z_s / tau), log_softmax(Z_t / tau)
     return tau**2 * (np.exp(log_t) * (log_t - log_s)).mean()
 
 
-@wrong("deit.soft_distillation", "a sum over the pictures")
+@wrong("deit.soft_distillation", "a sum over the pictures", says="You sum over the pictures")
 def _(Z_s, Z_t, tau):
     log_s, log_t = log_softmax(Z_s / tau), log_softmax(Z_t / tau)
     return tau**2 * np.sum(np.exp(log_t) * (log_t - log_s))
 
 
-@wrong("deit.soft_distillation", "the logarithm of a softmax")
+@wrong(
+    "deit.soft_distillation",
+    "the logarithm of a softmax",
+    says="NaN or infinity for logits far apart",
+)
 def _(Z_s, Z_t, tau):
     p_s, p_t = softmax(Z_s / tau), softmax(Z_t / tau)
     return tau**2 * (p_t * np.log(p_t / p_s)).sum(axis=1).mean()
 
 
-@wrong("deit.soft_distillation", "a small number inside of the logarithm")
+@wrong(
+    "deit.soft_distillation",
+    "a small number inside of the logarithm",
+    says="1e-12 in the logarithm keeps it finite",
+)
 def _(Z_s, Z_t, tau):
     p_s, p_t = softmax(Z_s / tau), softmax(Z_t / tau)
     return tau**2 * (p_t * (np.log(p_t + 1e-12) - np.log(p_s + 1e-12))).sum(-1).mean()
 
 
-@wrong("deit.soft_distillation", "the teacher at temperature 1")
+@wrong(
+    "deit.soft_distillation", "the teacher at temperature 1", says="Only the student is softened"
+)
 def _(Z_s, Z_t, tau):
     log_s, log_t = log_softmax(Z_s / tau), log_softmax(Z_t)
     return tau**2 * (np.exp(log_t) * (log_t - log_s)).sum(-1).mean()
 
 
-@wrong("deit.soft_distillation", "cross-entropy with the teacher")
+@wrong(
+    "deit.soft_distillation",
+    "cross-entropy with the teacher",
+    says="This is the cross-entropy −Σ p_t log p_s",
+)
 def _(Z_s, Z_t, tau):
     return -(tau**2) * (softmax(Z_t / tau) * log_softmax(Z_s / tau)).sum(-1).mean()
 
 
-@wrong("deit.soft_distillation", "divides the caller's logits")
+@wrong(
+    "deit.soft_distillation",
+    "divides the caller's logits",
+    says="changes its argument Z_s, Z_t in place",
+)
 def _(Z_s, Z_t, tau):
     Z_s /= tau
     Z_t /= tau
@@ -91,31 +113,51 @@ def _(Z_s, Z_t, tau):
 # soft_distillation_backward
 
 
-@wrong("deit.soft_distillation_backward", "no mean over the pictures")
+@wrong(
+    "deit.soft_distillation_backward",
+    "no mean over the pictures",
+    says="You do not divide by the number of",
+)
 def _(Z_s, Z_t, tau):
     p_s, p_t = softmax(Z_s / tau), softmax(Z_t / tau)
     return {"dlog_p": -(tau**2) * p_t, "du": tau**2 * (p_s - p_t), "dZ_s": tau * (p_s - p_t)}
 
 
-@wrong("deit.soft_distillation_backward", "the opposite sign")
+@wrong(
+    "deit.soft_distillation_backward",
+    "the opposite sign",
+    says="dlog_p: The sign is wrong: yours is",
+)
 def _(Z_s, Z_t, tau):
     p_s, p_t, c = softmax(Z_s / tau), softmax(Z_t / tau), tau**2 / len(Z_s)
     return {"dlog_p": c * p_t, "du": c * (p_t - p_s), "dZ_s": c * (p_t - p_s) / tau}
 
 
-@wrong("deit.soft_distillation_backward", "dZ_s is not divided by τ")
+@wrong(
+    "deit.soft_distillation_backward",
+    "dZ_s is not divided by τ",
+    says="dZ_s is du: the logits were divided by τ",
+)
 def _(Z_s, Z_t, tau):
     p_s, p_t, c = softmax(Z_s / tau), softmax(Z_t / tau), tau**2 / len(Z_s)
     return {"dlog_p": -c * p_t, "du": c * (p_s - p_t), "dZ_s": c * (p_s - p_t)}
 
 
-@wrong("deit.soft_distillation_backward", "no τ² in the loss")
+@wrong(
+    "deit.soft_distillation_backward",
+    "no τ² in the loss",
+    says="The factor τ² of the loss is missing in",
+)
 def _(Z_s, Z_t, tau):
     p_s, p_t, N = softmax(Z_s / tau), softmax(Z_t / tau), len(Z_s)
     return {"dlog_p": -p_t / N, "du": (p_s - p_t) / N, "dZ_s": (p_s - p_t) / N / tau}
 
 
-@wrong("deit.soft_distillation_backward", "du through softmax's diagonal alone")
+@wrong(
+    "deit.soft_distillation_backward",
+    "du through softmax's diagonal alone",
+    says="du is where the chain breaks",
+)
 def _(Z_s, Z_t, tau):
     p_s, p_t = softmax(Z_s / tau), softmax(Z_t / tau)
     dlog_p = -(tau**2) * p_t / len(Z_s)
@@ -123,7 +165,11 @@ def _(Z_s, Z_t, tau):
     return {"dlog_p": dlog_p, "du": du, "dZ_s": du / tau}
 
 
-@wrong("deit.soft_distillation_backward", "dlog_p multiplied, not added up, with p_s")
+@wrong(
+    "deit.soft_distillation_backward",
+    "du sums over the pictures, not the classes",
+    says="du is where the chain breaks",
+)
 def _(Z_s, Z_t, tau):
     p_s, p_t = softmax(Z_s / tau), softmax(Z_t / tau)
     dlog_p = -(tau**2) * p_t / len(Z_s)
@@ -140,13 +186,21 @@ def _(Z_s, Z_t, tau):
     return {"dlog_p": dlog_p, "du": du, "dZ_s": du / tau}
 
 
-@wrong("deit.soft_distillation_backward", "the student at temperature 1")
+@wrong(
+    "deit.soft_distillation_backward",
+    "the student at temperature 1",
+    says="du is where the chain breaks",
+)
 def _(Z_s, Z_t, tau):
     p_s, p_t, c = softmax(Z_s), softmax(Z_t / tau), tau**2 / len(Z_s)
     return {"dlog_p": -c * p_t, "du": c * (p_s - p_t), "dZ_s": c * (p_s - p_t) / tau}
 
 
-@wrong("deit.soft_distillation_backward", "divides by all numbers, not by the pictures")
+@wrong(
+    "deit.soft_distillation_backward",
+    "divides by all numbers, not by the pictures",
+    says="You divide by N · K, the size of the",
+)
 def _(Z_s, Z_t, tau):
     p_s, p_t, c = softmax(Z_s / tau), softmax(Z_t / tau), tau**2 / Z_s.size
     return {"dlog_p": -c * p_t, "du": c * (p_s - p_t), "dZ_s": c * (p_s - p_t) / tau}
@@ -165,9 +219,9 @@ def _(Z_s, Z_t, tau):
 
 @right("deit.soft_distillation_backward", "the Jacobian of each picture")
 def _(Z_s, Z_t, tau):
-    K = Z_s.shape[-1]
+    I = np.eye(Z_s.shape[-1], dtype=Z_s.dtype)
     p_s, dlog_p = softmax(Z_s / tau), softmax(Z_t / tau) * (-tau * tau / len(Z_t))
-    du = np.array([d @ (np.eye(K) - np.outer(np.ones(K), p)) for d, p in zip(dlog_p, p_s)])
+    du = np.array([d @ (I - np.ones_like(p)[:, None] * p) for d, p in zip(dlog_p, p_s)])
     return {"dZ_s": du * (1 / tau), "du": du, "dlog_p": dlog_p}
 
 
@@ -182,34 +236,48 @@ def cross_entropy(Z, y):
     return -(y * log_softmax(Z)).sum(-1).mean()
 
 
-@wrong("deit.hard_distillation", "the teacher's probabilities, not its decision")
+@wrong(
+    "deit.hard_distillation",
+    "the teacher's probabilities, not its decision",
+    says="The second head learns from the",
+)
 def _(Z_cls, Z_dist, y, Z_t):
     return (cross_entropy(Z_cls, y) + cross_entropy(Z_dist, softmax(Z_t))) / 2
 
 
-@wrong("deit.hard_distillation", "each head gets the other's label")
+@wrong("deit.hard_distillation", "each head gets the other's label", says="The heads are exchanged")
 def _(Z_cls, Z_dist, y, Z_t):
     return (cross_entropy(Z_dist, y) + cross_entropy(Z_cls, decided(Z_t))) / 2
 
 
-@wrong("deit.hard_distillation", "no half")
+@wrong("deit.hard_distillation", "no half", says="The two halves are missing")
 def _(Z_cls, Z_dist, y, Z_t):
     return cross_entropy(Z_cls, y) + cross_entropy(Z_dist, decided(Z_t))
 
 
-@wrong("deit.hard_distillation", "the picture for which each class is largest")
+@wrong(
+    "deit.hard_distillation",
+    "the picture for which each class is largest",
+    says="Your argmax runs over the pictures",
+)
 def _(Z_cls, Z_dist, y, Z_t):
     y_t = np.zeros_like(Z_t)
     y_t[Z_t.argmax(axis=0), np.arange(Z_t.shape[1])] = 1
     return (cross_entropy(Z_cls, y) + cross_entropy(Z_dist, y_t)) / 2
 
 
-@wrong("deit.hard_distillation", "the decision of the student's own head")
+@wrong(
+    "deit.hard_distillation",
+    "the decision of the student's own head",
+    says="The distillation token's head is told",
+)
 def _(Z_cls, Z_dist, y, Z_t):
     return (cross_entropy(Z_cls, y) + cross_entropy(Z_dist, decided(Z_dist))) / 2
 
 
-@wrong("deit.hard_distillation", "a mean over the classes too")
+@wrong(
+    "deit.hard_distillation", "a mean over the classes too", says="You average over the classes too"
+)
 def _(Z_cls, Z_dist, y, Z_t):
     log_cls, log_dist = log_softmax(Z_cls), log_softmax(Z_dist)
     return -0.5 * np.mean(y * log_cls) - 0.5 * np.mean(decided(Z_t) * log_dist)
@@ -228,12 +296,20 @@ def _(Z_cls, Z_dist, y, Z_t):
     return (cross_entropy(Z_cls, y) + cross_entropy(Z_dist, y_t)) / 2
 
 
-@wrong("deit.hard_distillation", "of a mixed label only the larger part")
+@wrong(
+    "deit.hard_distillation",
+    "of a mixed label only the larger part",
+    says="A mixed label is cut down to its largest",
+)
 def _(Z_cls, Z_dist, y, Z_t):
     return (cross_entropy(Z_cls, decided(y)) + cross_entropy(Z_dist, decided(Z_t))) / 2
 
 
-@wrong("deit.hard_distillation", "both heads answer to the label")
+@wrong(
+    "deit.hard_distillation",
+    "both heads answer to the label",
+    says="The label teaches both heads; the",
+)
 def _(Z_cls, Z_dist, y, Z_t):
     return (cross_entropy(Z_cls, y) + cross_entropy(Z_dist, y)) / 2
 
@@ -268,34 +344,58 @@ def divergence(z_s, z_t, tau):
     return F.kl_div(log_s, log_t, reduction="none", log_target=True)
 
 
-@wrong("deit.divergence_from_teacher", "still pulls the teacher along")
+@wrong(
+    "deit.divergence_from_teacher",
+    "still pulls the teacher along",
+    says="The gradient still reaches the teacher",
+)
 def _(z_s, z_t, tau):
     return tau**2 * divergence(z_s, z_t, tau).sum(-1).mean()
 
 
-@wrong("deit.divergence_from_teacher", "still a mean over the classes")
+@wrong(
+    "deit.divergence_from_teacher",
+    "still a mean over the classes",
+    says="divided by the number of classes",
+)
 def _(z_s, z_t, tau):
     return tau**2 * F.kl_div(
         (z_s / tau).log_softmax(-1), (z_t.detach() / tau).log_softmax(-1), log_target=True
     )
 
 
-@wrong("deit.divergence_from_teacher", "the student is detached")
+@wrong(
+    "deit.divergence_from_teacher",
+    "the student is detached",
+    says="The numbers are right, the gradient is",
+)
 def _(z_s, z_t, tau):
     return tau**2 * divergence(z_s.detach(), z_t, tau).sum(-1).mean()
 
 
-@wrong("deit.divergence_from_teacher", "a sum over the pictures")
+@wrong(
+    "deit.divergence_from_teacher",
+    "a sum over the pictures",
+    says="Now it is the sum over all pictures",
+)
 def _(z_s, z_t, tau):
     return tau**2 * divergence(z_s, z_t.detach(), tau).sum()
 
 
-@wrong("deit.divergence_from_teacher", "the arguments of kl_div exchanged")
+@wrong(
+    "deit.divergence_from_teacher",
+    "the arguments of kl_div exchanged",
+    says="Student and teacher have changed places",
+)
 def _(z_s, z_t, tau):
     return tau**2 * divergence(z_t.detach(), z_s, tau).sum(-1).mean()
 
 
-@wrong("deit.divergence_from_teacher", "no_grad around everything")
+@wrong(
+    "deit.divergence_from_teacher",
+    "no_grad around everything",
+    says="You cut the student out of the graph, so",
+)
 @torch.no_grad()
 def _(z_s, z_t, tau):
     return tau**2 * divergence(z_s, z_t, tau).sum(-1).mean()
@@ -306,18 +406,30 @@ def _(z_s, z_t, tau):
     return tau**2 * 1000 * divergence(z_s, z_t.detach(), tau).mean()
 
 
-@wrong("deit.divergence_from_teacher", "multiplies by the pictures, not by the classes")
+@wrong(
+    "deit.divergence_from_teacher",
+    "multiplies by the pictures, not by the classes",
+    says="The mean runs over the classes and the",
+)
 def _(z_s, z_t, tau):
     return tau**2 * divergence(z_s, z_t.detach(), tau).mean() * len(z_s)
 
 
-@wrong("deit.divergence_from_teacher", "detaches the caller's tensor itself")
+@wrong(
+    "deit.divergence_from_teacher",
+    "detaches the caller's tensor itself",
+    says="changes its argument z_t in place",
+)
 def _(z_s, z_t, tau):
     z_t.detach_()
     return tau**2 * divergence(z_s, z_t, tau).sum(-1).mean()
 
 
-@wrong("deit.divergence_from_teacher", "detaches the log-probabilities and loses τ²")
+@wrong(
+    "deit.divergence_from_teacher",
+    "detaches the log-probabilities and loses τ²",
+    says="The factor τ² is gone",
+)
 def _(z_s, z_t, tau):
     log_t = (z_t / tau).log_softmax(-1).detach()
     return F.kl_div((z_s / tau).log_softmax(-1), log_t, reduction="batchmean", log_target=True)
@@ -346,51 +458,83 @@ def entries(by_probabilities, by_logits, differ=None):
     return {"by_probabilities": by_probabilities, "by_logits": by_logits, "differ": differ}
 
 
-@wrong("deit.predict_with_two_heads", "a sum of the probabilities")
+@wrong(
+    "deit.predict_with_two_heads",
+    "a sum of the probabilities",
+    says="Rows of by_probabilities sum to two",
+)
 def _(Z_cls, Z_dist):
     return entries(softmax(Z_cls) + softmax(Z_dist), softmax((Z_cls + Z_dist) / 2))
 
 
-@wrong("deit.predict_with_two_heads", "the softmax of the sum of logits")
+@wrong(
+    "deit.predict_with_two_heads",
+    "the softmax of the sum of logits",
+    says="by_logits adds the logits without",
+)
 def _(Z_cls, Z_dist):
     return entries((softmax(Z_cls) + softmax(Z_dist)) / 2, softmax(Z_cls + Z_dist))
 
 
-@wrong("deit.predict_with_two_heads", "the mean logits themselves")
+@wrong(
+    "deit.predict_with_two_heads",
+    "the mean logits themselves",
+    says="by_logits is the mean of the logits",
+)
 def _(Z_cls, Z_dist):
     return entries((softmax(Z_cls) + softmax(Z_dist)) / 2, (Z_cls + Z_dist) / 2)
 
 
-@wrong("deit.predict_with_two_heads", "the two rules exchanged")
+@wrong("deit.predict_with_two_heads", "the two rules exchanged", says="The two rules are exchanged")
 def _(Z_cls, Z_dist):
     return entries(softmax((Z_cls + Z_dist) / 2), (softmax(Z_cls) + softmax(Z_dist)) / 2)
 
 
-@wrong("deit.predict_with_two_heads", "how many pictures, not what share")
+@wrong(
+    "deit.predict_with_two_heads",
+    "how many pictures, not what share",
+    says="differ is where the chain breaks",
+)
 def _(Z_cls, Z_dist):
     one, other = (softmax(Z_cls) + softmax(Z_dist)) / 2, softmax((Z_cls + Z_dist) / 2)
     return entries(one, other, float((one.argmax(-1) != other.argmax(-1)).sum()))
 
 
-@wrong("deit.predict_with_two_heads", "the share of pictures on which the rules agree")
+@wrong(
+    "deit.predict_with_two_heads",
+    "the share of pictures on which the rules agree",
+    says="differ is where the chain breaks",
+)
 def _(Z_cls, Z_dist):
     one, other = (softmax(Z_cls) + softmax(Z_dist)) / 2, softmax((Z_cls + Z_dist) / 2)
     return entries(one, other, np.mean(one.argmax(-1) == other.argmax(-1)))
 
 
-@wrong("deit.predict_with_two_heads", "where the heads differ, not the rules")
+@wrong(
+    "deit.predict_with_two_heads",
+    "where the heads differ, not the rules",
+    says="differ counts where the two heads choose",
+)
 def _(Z_cls, Z_dist):
     one, other = (softmax(Z_cls) + softmax(Z_dist)) / 2, softmax((Z_cls + Z_dist) / 2)
     return entries(one, other, (Z_cls.argmax(-1) != Z_dist.argmax(-1)).mean())
 
 
-@wrong("deit.predict_with_two_heads", "the largest over the pictures")
+@wrong(
+    "deit.predict_with_two_heads",
+    "the largest over the pictures",
+    says="differ is where the chain breaks",
+)
 def _(Z_cls, Z_dist):
     one, other = (softmax(Z_cls) + softmax(Z_dist)) / 2, softmax((Z_cls + Z_dist) / 2)
     return entries(one, other, (one.argmax(0) != other.argmax(0)).mean())
 
 
-@wrong("deit.predict_with_two_heads", "adds the heads up in place")
+@wrong(
+    "deit.predict_with_two_heads",
+    "adds the heads up in place",
+    says="changes its argument Z_cls in place",
+)
 def _(Z_cls, Z_dist):
     one = (softmax(Z_cls) + softmax(Z_dist)) / 2
     Z_cls += Z_dist
@@ -419,25 +563,27 @@ def shares(lam):
     return lam[:, None, None, None], lam[:, None]
 
 
-@wrong("deit.mixup", "λ of the partner, 1 − λ of itself")
+@wrong(
+    "deit.mixup", "λ of the partner, 1 − λ of itself", says="λ and 1 − λ are exchanged everywhere"
+)
 def _(x, y, lam, partner):
     a, b = shares(1 - lam)
     return a * x + (1 - a) * x[partner], b * y + (1 - b) * y[partner]
 
 
-@wrong("deit.mixup", "the labels stay as they are")
+@wrong("deit.mixup", "the labels stay as they are", says="The labels are not mixed")
 def _(x, y, lam, partner):
     a, _ = shares(lam)
     return a * x + (1 - a) * x[partner], y.copy()
 
 
-@wrong("deit.mixup", "the first λ for all pictures")
+@wrong("deit.mixup", "the first λ for all pictures", says="You use one λ, the first, for the whole")
 def _(x, y, lam, partner):
     lam = lam[0]
     return lam * x + (1 - lam) * x[partner], lam * y + (1 - lam) * y[partner]
 
 
-@wrong("deit.mixup", "mixes in place")
+@wrong("deit.mixup", "mixes in place", says="changes its argument x, y in place")
 def _(x, y, lam, partner):
     a, b = shares(lam)
     x_j, y_j = x[partner], y[partner]
@@ -448,7 +594,9 @@ def _(x, y, lam, partner):
     return x, y
 
 
-@wrong("deit.mixup", "partners that are mixed already")
+@wrong(
+    "deit.mixup", "partners that are mixed already", says="A picture is mixed with a partner that"
+)
 def _(x, y, lam, partner):
     x, y = x.copy(), y.copy()
     for i, j in enumerate(partner):
@@ -471,13 +619,17 @@ def _(x, y, lam, partner):
     return a * x + (1 - a) * x[partner], np.where(b >= 0.5, y, y[partner])
 
 
-@wrong("deit.mixup", "the partner's λ")
+@wrong("deit.mixup", "the partner's λ", says="You take the partner's λ")
 def _(x, y, lam, partner):
     a, b = shares(lam[partner])
     return a * x + (1 - a) * x[partner], b * y + (1 - b) * y[partner]
 
 
-@wrong("deit.mixup", "the batch turned round instead of partner")
+@wrong(
+    "deit.mixup",
+    "the batch turned round instead of partner",
+    says="You mix with the batch in reverse",
+)
 def _(x, y, lam, partner):
     a, b = shares(lam)
     return a * x + (1 - a) * x[::-1], b * y + (1 - b) * y[::-1]
@@ -486,7 +638,7 @@ def _(x, y, lam, partner):
 @right("deit.mixup", "a matrix that mixes the batch")
 def _(x, y, lam, partner):
     B = len(x)
-    M = np.diag(lam).astype(float)
+    M = np.diag(lam).astype(x.dtype)
     np.add.at(M, (np.arange(B), partner), 1 - lam)
     return np.tensordot(M, x, 1), M @ y
 
@@ -518,7 +670,11 @@ def pasted(x, y, rows, columns, partner, share=None):
     return new, ((1 - share) * y + share * y[partner]).astype(y.dtype)
 
 
-@wrong("deit.cutmix", "the share before the rectangle is cut off")
+@wrong(
+    "deit.cutmix",
+    "the share before the rectangle is cut off",
+    says="The label is mixed by λ, that of before",
+)
 def _(x, y, lam, centre, partner):
     return pasted(x, y, *rectangle(x, lam, centre), partner, share=1 - lam)
 
@@ -535,6 +691,15 @@ def _(x, y, lam, centre, partner):
     return pasted(x, y, *rectangle(x, lam, centre[::-1]), partner)
 
 
+@wrong("deit.cutmix", "x unpacked as (..., W, H)")
+def _(x, y, lam, centre, partner):
+    W, H = x.shape[-2:]
+    h, w = round(np.sqrt(1 - lam) * H), round(np.sqrt(1 - lam) * W)
+    top, left = centre[0] - h // 2, centre[1] - w // 2
+    rows = slice(max(top, 0), min(top + h, H))
+    return pasted(x, y, rows, slice(max(left, 0), min(left + w, W)), partner)
+
+
 @wrong("deit.cutmix", "a negative first row or column")
 def _(x, y, lam, centre, partner):
     H, W = x.shape[-2:]
@@ -543,24 +708,24 @@ def _(x, y, lam, centre, partner):
     return pasted(x, y, slice(top, top + h), slice(left, left + w), partner)
 
 
-@wrong("deit.cutmix", "√λ instead of √(1 − λ)")
+@wrong("deit.cutmix", "√λ instead of √(1 − λ)", says="Your sides are √λ H and √λ W")
 def _(x, y, lam, centre, partner):
     return pasted(x, y, *rectangle(x, 1 - lam, centre), partner)
 
 
-@wrong("deit.cutmix", "sides without the root")
+@wrong("deit.cutmix", "sides without the root", says="The sides are (1 − λ) H and (1 − λ) W")
 def _(x, y, lam, centre, partner):
     return pasted(x, y, *rectangle(x, 1 - (1 - lam) ** 2, centre), partner)
 
 
-@wrong("deit.cutmix", "the labels' shares exchanged")
+@wrong("deit.cutmix", "the labels' shares exchanged", says="The label has the shares exchanged")
 def _(x, y, lam, centre, partner):
     rows, columns = rectangle(x, lam, centre)
     kept = 1 - x[0, 0, rows, columns].size / x[0, 0].size
     return pasted(x, y, rows, columns, partner, share=kept)
 
 
-@wrong("deit.cutmix", "pastes into the caller's pictures")
+@wrong("deit.cutmix", "pastes into the caller's pictures", says="changes its argument x in place")
 def _(x, y, lam, centre, partner):
     rows, columns = rectangle(x, lam, centre)
     _, y = pasted(x, y, rows, columns, partner)
@@ -575,7 +740,11 @@ def _(x, y, lam, centre, partner):
     return pasted(x, y, *rectangle(x, lam, centre), partner)
 
 
-@wrong("deit.cutmix", "half a side on each side of the centre, odd sides lose one")
+@wrong(
+    "deit.cutmix",
+    "half a side on each side of the centre, odd sides lose one",
+    says="From centre − h // 2 to centre + h // 2",
+)
 def _(x, y, lam, centre, partner):
     H, W = x.shape[-2:]
     h, w = round(np.sqrt(1 - lam) * H) // 2, round(np.sqrt(1 - lam) * W) // 2
@@ -584,7 +753,7 @@ def _(x, y, lam, centre, partner):
     return pasted(x, y, rows, columns, partner)
 
 
-@wrong("deit.cutmix", "sides rounded down")
+@wrong("deit.cutmix", "sides rounded down", says="Your sides are cut down to whole pixels")
 def _(x, y, lam, centre, partner):
     H, W = x.shape[-2:]
     h, w = int(np.sqrt(1 - lam) * H), int(np.sqrt(1 - lam) * W)
@@ -602,7 +771,11 @@ def _(x, y, lam, centre, partner):
     return pasted(x, y, slice(top, top + h), slice(left, left + w), partner)
 
 
-@wrong("deit.cutmix", "pastes pictures that have been pasted into")
+@wrong(
+    "deit.cutmix",
+    "pastes pictures that have been pasted into",
+    says="A picture gets a piece of a partner that",
+)
 def _(x, y, lam, centre, partner):
     rows, columns = rectangle(x, lam, centre)
     new, y = pasted(x, y, rows, columns, partner)
@@ -612,7 +785,7 @@ def _(x, y, lam, centre, partner):
     return new, y
 
 
-@wrong("deit.cutmix", "labels become float64")
+@wrong("deit.cutmix", "labels become float64", says="The numbers are right, their dtype is")
 def _(x, y, lam, centre, partner):
     rows, columns = rectangle(x, lam, centre)
     inside = np.zeros(x.shape[-2:])
@@ -647,28 +820,48 @@ def _(x, y, lam, centre, partner):
 # token_similarity
 
 
-@wrong("deit.token_similarity", "the cosine of the batch's mean tokens")
+@wrong(
+    "deit.token_similarity",
+    "the cosine of the batch's mean tokens",
+    says="You compare the mean class token with",
+)
 def _(layers):
     means = [x.mean(0) for x in layers]
     return torch.stack([F.cosine_similarity(m[0], m[1], dim=0) for m in means])
 
 
-@wrong("deit.token_similarity", "a dot product without lengths")
+@wrong(
+    "deit.token_similarity",
+    "a dot product without lengths",
+    says="The dot products are not divided by the",
+)
 def _(layers):
     return torch.stack([(x[:, 0] * x[:, 1]).sum(-1).mean() for x in layers])
 
 
-@wrong("deit.token_similarity", "the last token instead of the second")
+@wrong(
+    "deit.token_similarity",
+    "the last token instead of the second",
+    says="You compare the first token with the",
+)
 def _(layers):
     return torch.stack([F.cosine_similarity(x[:, 0], x[:, -1], dim=-1).mean() for x in layers])
 
 
-@wrong("deit.token_similarity", "the cosine over the pictures")
+@wrong(
+    "deit.token_similarity",
+    "the cosine over the pictures",
+    says="Your cosine runs over the pictures",
+)
 def _(layers):
     return torch.stack([F.cosine_similarity(x[:, 0], x[:, 1], dim=0).mean() for x in layers])
 
 
-@wrong("deit.token_similarity", "one cosine for the whole batch")
+@wrong(
+    "deit.token_similarity",
+    "one cosine for the whole batch",
+    says="You divide the sum of all dot products",
+)
 def _(layers):
     return torch.stack(
         [F.cosine_similarity(x[:, 0].flatten(), x[:, 1].flatten(), dim=0) for x in layers]
@@ -684,7 +877,11 @@ def _(layers):
     return torch.stack(found)
 
 
-@wrong("deit.token_similarity", "shrinks the caller's tokens to length 1")
+@wrong(
+    "deit.token_similarity",
+    "shrinks the caller's tokens to length 1",
+    says="changes its argument layers in place",
+)
 def _(layers):
     found = []
     for x in layers:
@@ -698,7 +895,11 @@ def _(layers):
     return torch.stack([F.cosine_similarity(x[:, 0], x[:, 1], dim=-1) for x in layers])
 
 
-@wrong("deit.token_similarity", "takes the layers off the list, the last first")
+@wrong(
+    "deit.token_similarity",
+    "takes the layers off the list, the last first",
+    says="changes its argument layers in place",
+)
 def _(layers):
     found = []
     while layers:

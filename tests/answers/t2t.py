@@ -14,14 +14,14 @@ from tutorial_lib.from_scratch.soft_split import soft_split, token_count
 # token_count
 
 
-@wrong("t2t.token_count", "steps, and no window more")
+@wrong("t2t.token_count", "steps, and no window more", says="One window too few each way")
 def _(height, width, k, s, p):
     if min(height, width) + 2 * p < k:
         raise ValueError("too small")
     return (height + 2 * p - k) // s, (width + 2 * p - k) // s
 
 
-@wrong("t2t.token_count", "rounds up")
+@wrong("t2t.token_count", "rounds up", says="You round up. Your last window then")
 def _(height, width, k, s, p):
     if min(height, width) + 2 * p < k:
         raise ValueError("too small")
@@ -35,19 +35,23 @@ def _(height, width, k, s, p):
     return (height + p - k) // s + 1, (width + p - k) // s + 1
 
 
-@wrong("t2t.token_count", "columns before rows")
+@wrong("t2t.token_count", "columns before rows", says="Rows and columns are swapped")
 def _(height, width, k, s, p):
     if min(height, width) + 2 * p < k:
         raise ValueError("too small")
     return (width + 2 * p - k) // s + 1, (height + 2 * p - k) // s + 1
 
 
-@wrong("t2t.token_count", "refuses nothing")
+@wrong("t2t.token_count", "refuses nothing", says="A window larger than the padded image")
 def _(height, width, k, s, p):
     return (height + 2 * p - k) // s + 1, (width + 2 * p - k) // s + 1
 
 
-@wrong("t2t.token_count", "looks at the height alone before it refuses")
+@wrong(
+    "t2t.token_count",
+    "looks at the height alone before it refuses",
+    says="You look at the height alone",
+)
 def _(height, width, k, s, p):
     if height + 2 * p < k:
         raise ValueError("too small")
@@ -75,7 +79,7 @@ def _(height, width, k, s, p):
     return ((height + 2 * p - k) // s + 1) * ((width + 2 * p - k) // s + 1)
 
 
-@wrong("t2t.token_count", "floats")
+@wrong("t2t.token_count", "floats", says="The numbers are right, but floats")
 def _(height, width, k, s, p):
     if min(height, width) + 2 * p < k:
         raise ValueError("too small")
@@ -128,22 +132,26 @@ def flat(found):
     return found.reshape(len(found), found.shape[1] * found.shape[2], -1)
 
 
-@wrong("t2t.soft_split", "windows column by column")
+@wrong("t2t.soft_split", "windows column by column", says="you number them column by column")
 def _(images, k, s, p):
     return flat(windows(padded(images, p), k, s).transpose(0, 2, 1, 4, 5, 3))
 
 
-@wrong("t2t.soft_split", "channels before pixels")
+@wrong("t2t.soft_split", "channels before pixels", says="Your features go channel by channel, as")
 def _(images, k, s, p):
     return flat(windows(padded(images, p), k, s))
 
 
-@wrong("t2t.soft_split", "the pixels of a window column by column")
+@wrong(
+    "t2t.soft_split", "the pixels of a window column by column", says="Each window is transposed"
+)
 def _(images, k, s, p):
     return flat(windows(padded(images, p), k, s).transpose(0, 1, 2, 5, 4, 3))
 
 
-@wrong("t2t.soft_split", "repeats the border instead of zeros")
+@wrong(
+    "t2t.soft_split", "repeats the border instead of zeros", says="You pad by repeating the border"
+)
 def _(images, k, s, p):
     images = np.pad(images, ((0, 0), (p, p), (p, p), (0, 0)), mode="edge")
     return flat(windows(images, k, s).transpose(0, 1, 2, 4, 5, 3))
@@ -155,7 +163,7 @@ def _(images, k, s, p):
     return flat(windows(images, k, s).transpose(0, 1, 2, 4, 5, 3))
 
 
-@wrong("t2t.soft_split", "always float64")
+@wrong("t2t.soft_split", "always float64", says="The images go in as float32 and the")
 def _(images, k, s, p):
     B, H, W, C = images.shape
     rows, columns = token_count(H, W, k, s, p)
@@ -194,7 +202,7 @@ def _(images, k, s, p):
     return flat(found.transpose(0, 2, 3, 4, 5, 1))
 
 
-@wrong("t2t.soft_split", "no padding")
+@wrong("t2t.soft_split", "no padding", says="There are no zeros around your image, so")
 def _(images, k, s, p):
     return flat(windows(images, k, s).transpose(0, 1, 2, 4, 5, 3))
 
@@ -227,7 +235,11 @@ def gathered(dT, shape, k, s, p, dtype=None):
     return total
 
 
-@wrong("t2t.soft_split_backward", "the last window overwrites the others")
+@wrong(
+    "t2t.soft_split_backward",
+    "the last window overwrites the others",
+    says="You assign where the task is to add",
+)
 def _(dT, shape, k, s, p):
     B, H, W, C = shape
     rows, columns = token_count(H, W, k, s, p)
@@ -237,29 +249,41 @@ def _(dT, shape, k, s, p):
     return dI[:, p : p + H, p : p + W]
 
 
-@wrong("t2t.soft_split_backward", "a mean over the copies")
+@wrong(
+    "t2t.soft_split_backward", "a mean over the copies", says="You average where windows overlap"
+)
 def _(dT, shape, k, s, p):
     total, count = gathered(dT, shape, k, s, p), gathered(np.ones_like(dT), shape, k, s, p)
     return (total / np.maximum(count, 1))[:, p : p + shape[1], p : p + shape[2]]
 
 
-@wrong("t2t.soft_split_backward", "the padding is not cut off")
+@wrong(
+    "t2t.soft_split_backward", "the padding is not cut off", says="The gradient of the zeros around"
+)
 def _(dT, shape, k, s, p):
     return gathered(dT, shape, k, s, p)
 
 
-@wrong("t2t.soft_split_backward", "cuts from p to −p, also for p = 0")
+@wrong(
+    "t2t.soft_split_backward",
+    "cuts from p to −p, also for p = 0",
+    says="With padding you are right, and without",
+)
 def _(dT, shape, k, s, p):
     return gathered(dT, shape, k, s, p)[:, p:-p, p:-p]
 
 
-@wrong("t2t.soft_split_backward", "always float64")
+@wrong("t2t.soft_split_backward", "always float64", says="The numbers are right, their dtype is")
 def _(dT, shape, k, s, p):
     total = gathered(dT, shape, k, s, p, dtype=float)
     return total[:, p : p + shape[1], p : p + shape[2]]
 
 
-@wrong("t2t.soft_split_backward", "cuts at the end only")
+@wrong(
+    "t2t.soft_split_backward",
+    "cuts at the end only",
+    says="You cut the padding off at one end only",
+)
 def _(dT, shape, k, s, p):
     return gathered(dT, shape, k, s, p)[:, : shape[1], : shape[2]]
 
@@ -283,14 +307,20 @@ def _(dT, shape, k, s, p):
     return gathered(turned, shape, k, s, p)[:, p : p + H, p : p + W]
 
 
-@wrong("t2t.soft_split_backward", "features read channels first")
+@wrong(
+    "t2t.soft_split_backward",
+    "features read channels first",
+    says="You take the features apart channel by",
+)
 def _(dT, shape, k, s, p):
     B, n, _ = dT.shape
     turned = dT.reshape(B, n, shape[3], k * k).swapaxes(2, 3).reshape(dT.shape)
     return gathered(turned, shape, k, s, p)[:, p : p + shape[1], p : p + shape[2]]
 
 
-@wrong("t2t.soft_split_backward", "the first window only")
+@wrong(
+    "t2t.soft_split_backward", "the first window only", says="You assign where the task is to add"
+)
 def _(dT, shape, k, s, p):
     B, H, W, C = shape
     rows, columns = token_count(H, W, k, s, p)
@@ -327,17 +357,21 @@ def _(tokens, rows, columns):
     return tokens.contiguous().view(tokens.shape[0], tokens.shape[2], rows, columns)
 
 
-@wrong("t2t.restructure", "channels stay last")
+@wrong("t2t.restructure", "channels stay last", says="The image is right with its channels")
 def _(tokens, rows, columns):
     return tokens.reshape(len(tokens), rows, columns, -1)
 
 
-@wrong("t2t.restructure", "rows and columns exchanged")
+@wrong("t2t.restructure", "rows and columns exchanged", says="(B, C, columns, rows)")
 def _(tokens, rows, columns):
     return tokens.reshape(len(tokens), rows, columns, -1).permute(0, 3, 2, 1)
 
 
-@wrong("t2t.restructure", "tokens numbered column by column")
+@wrong(
+    "t2t.restructure",
+    "tokens numbered column by column",
+    says="Now rows and columns have changed places",
+)
 def _(tokens, rows, columns):
     return tokens.mT.reshape(len(tokens), -1, columns, rows).mT
 
@@ -348,7 +382,7 @@ def _(tokens, rows, columns):
     return tokens.permute(2, 0, 1).reshape(B, C, rows, columns)
 
 
-@wrong("t2t.restructure", "detached")
+@wrong("t2t.restructure", "detached", says="The numbers are right, but cut from")
 def _(tokens, rows, columns):
     return tokens.detach().mT.unflatten(2, (rows, columns))
 
@@ -374,7 +408,11 @@ def grid(images, k, s, p):
     return token_count(*images.shape[-2:], k, s, p)
 
 
-@wrong("t2t.tokens_to_token", "tokens put back by a reshape alone")
+@wrong(
+    "t2t.tokens_to_token",
+    "tokens put back by a reshape alone",
+    says="You reshape (B, n, C) to (B, C, rows",
+)
 def _(images, splits, weights, project):
     for split, W in zip(splits, weights):
         T = torch.tanh(cut(images, *split) @ W)
@@ -382,7 +420,11 @@ def _(images, splits, weights, project):
     return cut(images, *splits[-1]) @ project
 
 
-@wrong("t2t.tokens_to_token", "the last split without stride and padding")
+@wrong(
+    "t2t.tokens_to_token",
+    "the last split without stride and padding",
+    says="The last cut has no padding, so there",
+)
 def _(images, splits, weights, project):
     for split, W in zip(splits, weights):
         T = torch.tanh(cut(images, *split) @ W)
@@ -390,7 +432,11 @@ def _(images, splits, weights, project):
     return F.unfold(images, splits[-1][0]).mT @ project
 
 
-@wrong("t2t.tokens_to_token", "tanh after the projection too")
+@wrong(
+    "t2t.tokens_to_token",
+    "tanh after the projection too",
+    says="There is a token layer after the last",
+)
 def _(images, splits, weights, project):
     for split, W in zip(splits, weights):
         T = torch.tanh(cut(images, *split) @ W)
@@ -398,7 +444,7 @@ def _(images, splits, weights, project):
     return torch.tanh(cut(images, *splits[-1]) @ project)
 
 
-@wrong("t2t.tokens_to_token", "no tanh")
+@wrong("t2t.tokens_to_token", "no tanh", says="The tokens pass no token layer that")
 def _(images, splits, weights, project):
     for split, W in zip(splits, weights):
         T = cut(images, *split) @ W
@@ -406,7 +452,9 @@ def _(images, splits, weights, project):
     return cut(images, *splits[-1]) @ project
 
 
-@wrong("t2t.tokens_to_token", "tanh before the product")
+@wrong(
+    "t2t.tokens_to_token", "tanh before the product", says="You bend the pixels and not the tokens"
+)
 def _(images, splits, weights, project):
     for split, W in zip(splits, weights):
         T = torch.tanh(cut(images, *split)) @ W
@@ -414,7 +462,11 @@ def _(images, splits, weights, project):
     return cut(images, *splits[-1]) @ project
 
 
-@wrong("t2t.tokens_to_token", "columns before rows on the grid")
+@wrong(
+    "t2t.tokens_to_token",
+    "columns before rows on the grid",
+    says="Your grid has rows and columns swapped",
+)
 def _(images, splits, weights, project):
     for split, W in zip(splits, weights):
         T = torch.tanh(cut(images, *split) @ W)
@@ -422,7 +474,11 @@ def _(images, splits, weights, project):
     return cut(images, *splits[-1]) @ project
 
 
-@wrong("t2t.tokens_to_token", "right for square images only")
+@wrong(
+    "t2t.tokens_to_token",
+    "right for square images only",
+    says="A grid of √n × √n fits square images",
+)
 def _(images, splits, weights, project):
     for split, W in zip(splits, weights):
         T = torch.tanh(cut(images, *split) @ W)
@@ -431,7 +487,11 @@ def _(images, splits, weights, project):
     return cut(images, *splits[-1]) @ project
 
 
-@wrong("t2t.tokens_to_token", "takes the last split off the caller's list")
+@wrong(
+    "t2t.tokens_to_token",
+    "takes the last split off the caller's list",
+    says="changes its argument splits in place",
+)
 def _(images, splits, weights, project):
     last = splits.pop()
     for split, W in zip(splits, weights):
@@ -496,40 +556,52 @@ right_tokens_to_token = _
 # positive_features
 
 
-@wrong("t2t.positive_features", "x divided by √d")
+@wrong("t2t.positive_features", "x divided by √d", says="You divide x by √d")
 def _(x, w):
     m, d = w.shape
     x = x / d**0.5
     return torch.exp(x @ w.mT - (x * x).sum(-1, keepdim=True) / 2) / m**0.5
 
 
-@wrong("t2t.positive_features", "no division by √m")
+@wrong("t2t.positive_features", "no division by √m", says="There is no 1/√m")
 def _(x, w):
     x = x / w.shape[1] ** 0.25
     return torch.exp(x @ w.mT - (x * x).sum(-1, keepdim=True) / 2)
 
 
-@wrong("t2t.positive_features", "divided by m")
+@wrong("t2t.positive_features", "divided by m", says="You divide by m")
 def _(x, w):
     m, d = w.shape
     x = x / d**0.25
     return torch.exp(x @ w.mT - (x * x).sum(-1, keepdim=True) / 2) / m
 
 
-@wrong("t2t.positive_features", "the squared length not halved")
+@wrong(
+    "t2t.positive_features",
+    "the squared length not halved",
+    says="You subtract |x̂|², twice too much",
+)
 def _(x, w):
     m, d = w.shape
     x = x / d**0.25
     return torch.exp(x @ w.mT - (x * x).sum(-1, keepdim=True)) / m**0.5
 
 
-@wrong("t2t.positive_features", "the squared length of the unscaled x")
+@wrong(
+    "t2t.positive_features",
+    "the squared length of the unscaled x",
+    says="You shrink x for the products with w",
+)
 def _(x, w):
     m, d = w.shape
     return torch.exp(x @ w.mT / d**0.25 - (x * x).sum(-1, keepdim=True) / 2) / m**0.5
 
 
-@wrong("t2t.positive_features", "the largest exponent taken off")
+@wrong(
+    "t2t.positive_features",
+    "the largest exponent taken off",
+    says="You subtract each token's largest",
+)
 def _(x, w):
     m, d = w.shape
     x = x / d**0.25
@@ -544,28 +616,40 @@ def _(x, w):
     return torch.exp(x @ w.mT - (x * x).sum(-1, keepdim=True) / 2) / m**0.5
 
 
-@wrong("t2t.positive_features", "one squared length for all tokens")
+@wrong(
+    "t2t.positive_features",
+    "one squared length for all tokens",
+    says="Each row is right but for a factor of",
+)
 def _(x, w):
     m, d = w.shape
     x = x / d**0.25
     return torch.exp(x @ w.mT - (x * x).sum() / 2) / m**0.5
 
 
-@wrong("t2t.positive_features", "divides the caller's x")
+@wrong("t2t.positive_features", "divides the caller's x", says="changes its argument x in place")
 def _(x, w):
     m, d = w.shape
     x /= d**0.25
     return torch.exp(x @ w.mT - (x * x).sum(-1, keepdim=True) / 2) / m**0.5
 
 
-@wrong("t2t.positive_features", "the length, not its square")
+@wrong(
+    "t2t.positive_features",
+    "the length, not its square",
+    says="You subtract the length where its square",
+)
 def _(x, w):
     m, d = w.shape
     x = x / d**0.25
     return torch.exp(x @ w.mT - x.norm(dim=-1, keepdim=True) / 2) / m**0.5
 
 
-@wrong("t2t.positive_features", "the squared length detached")
+@wrong(
+    "t2t.positive_features",
+    "the squared length detached",
+    says="The numbers are right, the gradient is",
+)
 def _(x, w):
     m, d = w.shape
     x = x / d**0.25
@@ -592,17 +676,23 @@ def _(x, w):
 # linear_attention
 
 
-@wrong("t2t.linear_attention", "not divided by the sum")
+@wrong("t2t.linear_attention", "not divided by the sum", says="The division is missing")
 def _(phi_q, phi_k, v):
     return phi_q @ (phi_k.mT @ v)
 
 
-@wrong("t2t.linear_attention", "divided by the number of keys")
+@wrong(
+    "t2t.linear_attention", "divided by the number of keys", says="You divide by the number of keys"
+)
 def _(phi_q, phi_k, v):
     return phi_q @ (phi_k.mT @ v) / phi_k.shape[-2]
 
 
-@wrong("t2t.linear_attention", "divided by each key's sum over the queries")
+@wrong(
+    "t2t.linear_attention",
+    "divided by each key's sum over the queries",
+    says="You divide by the sum over the queries",
+)
 def _(phi_q, phi_k, v):
     share = (phi_k * phi_q.sum(-2, keepdim=True)).sum(-1, keepdim=True)
     return phi_q @ (phi_k.mT @ (v / share))
@@ -613,7 +703,11 @@ def _(phi_q, phi_k, v):
     return phi_q.softmax(-1) @ (phi_k.softmax(-2).mT @ v)
 
 
-@wrong("t2t.linear_attention", "a small number in the denominator")
+@wrong(
+    "t2t.linear_attention",
+    "a small number in the denominator",
+    says="add a small number to the denominator",
+)
 def _(phi_q, phi_k, v):
     below = phi_q @ phi_k.sum(-2).unsqueeze(-1)
     return phi_q @ (phi_k.mT @ v) / (below + 1e-6)
@@ -625,13 +719,21 @@ def _(phi_q, phi_k, v):
     return phi_q @ (phi_k.mT @ v) / below.detach()
 
 
-@wrong("t2t.linear_attention", "one denominator for all queries")
+@wrong(
+    "t2t.linear_attention",
+    "one denominator for all queries",
+    says="One denominator for all queries",
+)
 def _(phi_q, phi_k, v):
     below = (phi_q @ phi_k.sum(-2).unsqueeze(-1)).sum(-2, keepdim=True)
     return phi_q @ (phi_k.mT @ v) / below
 
 
-@wrong("t2t.linear_attention", "divided by the sums of both features")
+@wrong(
+    "t2t.linear_attention",
+    "divided by the sums of both features",
+    says="Each row is right but for a factor of",
+)
 def _(phi_q, phi_k, v):
     below = phi_q.sum(-1, keepdim=True) * phi_k.sum(dim=(-2, -1), keepdim=True)
     return phi_q @ (phi_k.mT @ v) / below
@@ -678,22 +780,32 @@ def t2t_cost(height, width, channels, splits, token_dim, dim, layer=6, products=
     return {"tokens": n, "linear": linear, "attention": attention}
 
 
-@wrong("t2t.t2t_cost", "a multiplication with its addition counts once")
+@wrong(
+    "t2t.t2t_cost",
+    "a multiplication with its addition counts once",
+    says="You count a multiplication and its",
+)
 def _(height, width, channels, splits, token_dim, dim):
     return t2t_cost(height, width, channels, splits, token_dim, dim, part=1)
 
 
-@wrong("t2t.t2t_cost", "five linear maps in a token layer")
+@wrong("t2t.t2t_cost", "five linear maps in a token layer", says="linear is where the chain breaks")
 def _(height, width, channels, splits, token_dim, dim):
     return t2t_cost(height, width, channels, splits, token_dim, dim, layer=5)
 
 
-@wrong("t2t.t2t_cost", "the weights times v are forgotten")
+@wrong(
+    "t2t.t2t_cost", "the weights times v are forgotten", says="You count one of the two products of"
+)
 def _(height, width, channels, splits, token_dim, dim):
     return t2t_cost(height, width, channels, splits, token_dim, dim, products=1)
 
 
-@wrong("t2t.t2t_cost", "the channels stay those of the image")
+@wrong(
+    "t2t.t2t_cost",
+    "the channels stay those of the image",
+    says="From the second split on your windows",
+)
 def _(height, width, channels, splits, token_dim, dim):
     linear = attention = 0
     for i, (k, s, p) in enumerate(splits):
@@ -717,7 +829,11 @@ def _(height, width, channels, splits, token_dim, dim):
     return {"tokens": n, "linear": linear + 2 * n * features * dim, "attention": attention}
 
 
-@wrong("t2t.t2t_cost", "a token layer after the last split too")
+@wrong(
+    "t2t.t2t_cost",
+    "a token layer after the last split too",
+    says="linear is where the chain breaks",
+)
 def _(height, width, channels, splits, token_dim, dim):
     linear = attention = 0
     for k, s, p in splits:
@@ -728,7 +844,7 @@ def _(height, width, channels, splits, token_dim, dim):
     return {"tokens": n, "linear": linear + 2 * n * token_dim * dim, "attention": attention}
 
 
-@wrong("t2t.t2t_cost", "no last map")
+@wrong("t2t.t2t_cost", "no last map", says="linear is where the chain breaks")
 def _(height, width, channels, splits, token_dim, dim):
     return t2t_cost(height, width, channels, splits, token_dim, dim=0)
 
@@ -742,7 +858,11 @@ def _(height, width, channels, splits, token_dim, dim):
     return found | {"tokens": tokens}
 
 
-@wrong("t2t.t2t_cost", "takes the last split off the caller's list")
+@wrong(
+    "t2t.t2t_cost",
+    "takes the last split off the caller's list",
+    says="changes its argument splits in place",
+)
 def _(height, width, channels, splits, token_dim, dim):
     found = t2t_cost(height, width, channels, splits, token_dim, dim)
     splits.pop()
@@ -754,7 +874,11 @@ def _(height, width, channels, splits, token_dim, dim):
     return t2t_cost(height, height, channels, splits, token_dim, dim)
 
 
-@wrong("t2t.t2t_cost", "q, k and v are made of token_dim features")
+@wrong(
+    "t2t.t2t_cost",
+    "q, k and v are made of token_dim features",
+    says="linear is where the chain breaks",
+)
 def _(height, width, channels, splits, token_dim, dim):
     linear = attention = 0
     for k, s, p in splits[:-1]:
@@ -804,7 +928,11 @@ def _(height, width, channels, splits, token_dim, dim):
 # dense_block
 
 
-@wrong("t2t.dense_block", "new features before the old ones")
+@wrong(
+    "t2t.dense_block",
+    "new features before the old ones",
+    says="You put the new features in front of the",
+)
 def _(x, weights):
     for W in weights:
         x = torch.cat([F.gelu(x @ W), x], dim=-1)
@@ -832,7 +960,9 @@ def _(x, weights):
     return x
 
 
-@wrong("t2t.dense_block", "GELU on the old features too")
+@wrong(
+    "t2t.dense_block", "GELU on the old features too", says="You bend the whole token after each"
+)
 def _(x, weights):
     for W in weights:
         x = F.gelu(torch.cat([x, x @ W], dim=-1))
@@ -847,14 +977,18 @@ def _(x, weights):
     return x[..., D:]
 
 
-@wrong("t2t.dense_block", "empties the caller's list")
+@wrong("t2t.dense_block", "empties the caller's list", says="changes its argument weights in place")
 def _(x, weights):
     while weights:
         x = torch.cat([x, F.gelu(x @ weights.pop(0))], dim=-1)
     return x
 
 
-@wrong("t2t.dense_block", "the rows of W beyond x's own features are not used")
+@wrong(
+    "t2t.dense_block",
+    "the rows of W beyond x's own features are not used",
+    says="Each layer of yours reads the block's",
+)
 def _(x, weights):
     D, new = x.shape[-1], []
     for W in weights:
@@ -870,7 +1004,11 @@ def _(x, weights):
     return x
 
 
-@wrong("t2t.dense_block", "layers read what came before detached")
+@wrong(
+    "t2t.dense_block",
+    "layers read what came before detached",
+    says="The numbers are right, the gradient is",
+)
 def _(x, weights):
     for W in weights:
         x = torch.cat([x, F.gelu(x.detach() @ W)], dim=-1)
@@ -882,6 +1020,13 @@ def _(x, weights):
     for W in weights[:-1]:
         x = torch.cat([x, F.gelu(x @ W)], dim=-1)
     return torch.cat([x, x @ weights[-1]], dim=-1)
+
+
+@wrong("t2t.dense_block", "weights cut off: W.data")
+def _(x, weights):
+    for W in weights:
+        x = torch.cat([x, F.gelu(x @ W.data)], dim=-1)
+    return x
 
 
 @right("t2t.dense_block", "a list of parts, W cut to match")
@@ -912,7 +1057,11 @@ def branches(reduce, middle, expand, groups):
     return zip(reduce.chunk(groups), middle.chunk(groups), expand.chunk(groups, dim=1))
 
 
-@wrong("t2t.sum_of_branches", "no ReLU after the middle")
+@wrong(
+    "t2t.sum_of_branches",
+    "no ReLU after the middle",
+    says="The second ReLU is missing, between the",
+)
 def _(x, reduce, middle, expand, groups):
     return sum(
         F.conv2d(F.conv2d(F.conv2d(x, r).relu(), m, padding=1), e)
@@ -920,7 +1069,11 @@ def _(x, reduce, middle, expand, groups):
     )
 
 
-@wrong("t2t.sum_of_branches", "a ReLU after the sum too")
+@wrong(
+    "t2t.sum_of_branches",
+    "a ReLU after the sum too",
+    says="There is a ReLU after the sum, or after",
+)
 def _(x, reduce, middle, expand, groups):
     return sum(
         F.conv2d(F.conv2d(F.conv2d(x, r).relu(), m, padding=1).relu(), e)
@@ -936,7 +1089,7 @@ def _(x, reduce, middle, expand, groups):
     )
 
 
-@wrong("t2t.sum_of_branches", "a mean of the branches")
+@wrong("t2t.sum_of_branches", "a mean of the branches", says="You average the branches")
 def _(x, reduce, middle, expand, groups):
     total = sum(
         F.conv2d(F.conv2d(F.conv2d(x, r).relu(), m, padding=1).relu(), e)
@@ -945,7 +1098,11 @@ def _(x, reduce, middle, expand, groups):
     return total / groups
 
 
-@wrong("t2t.sum_of_branches", "a branch owns every groups-th channel")
+@wrong(
+    "t2t.sum_of_branches",
+    "a branch owns every groups-th channel",
+    says="You deal the channels out in turn, every",
+)
 def _(x, reduce, middle, expand, groups):
     total = 0
     for i in range(groups):
@@ -955,7 +1112,7 @@ def _(x, reduce, middle, expand, groups):
     return total
 
 
-@wrong("t2t.sum_of_branches", "x itself is added")
+@wrong("t2t.sum_of_branches", "x itself is added", says="You add x to the sum")
 def _(x, reduce, middle, expand, groups):
     return x + sum(
         F.conv2d(F.conv2d(F.conv2d(x, r).relu(), m, padding=1).relu(), e)
@@ -989,10 +1146,18 @@ def _(x, reduce, middle, expand, groups):
     return out
 
 
-@wrong("t2t.sum_of_branches", "no ReLU after reduce")
+@wrong("t2t.sum_of_branches", "no ReLU after reduce", says="The first ReLU is missing")
 def _(x, reduce, middle, expand, groups):
     return sum(
         F.conv2d(F.conv2d(F.conv2d(x, r), m, padding=1).relu(), e)
+        for r, m, e in branches(reduce, middle, expand, groups)
+    )
+
+
+@wrong("t2t.sum_of_branches", "kernels cut off: their .data")
+def _(x, reduce, middle, expand, groups):
+    return sum(
+        F.conv2d(F.conv2d(F.conv2d(x, r.data).relu(), m.data, padding=1).relu(), e.data)
         for r, m, e in branches(reduce, middle, expand, groups)
     )
 
@@ -1024,17 +1189,25 @@ def gate(z, w_1, w_2):
     return ((z @ w_1.mT).relu() @ w_2.mT).sigmoid()
 
 
-@wrong("t2t.squeeze_excitation", "the largest instead of the mean")
+@wrong(
+    "t2t.squeeze_excitation", "the largest instead of the mean", says="You squeeze with the maximum"
+)
 def _(u, w_1, w_2):
     return u * gate(u.amax(dim=(2, 3)), w_1, w_2)[:, :, None, None]
 
 
-@wrong("t2t.squeeze_excitation", "a mean over the batch too")
+@wrong(
+    "t2t.squeeze_excitation",
+    "a mean over the batch too",
+    says="The mean runs over the batch as well",
+)
 def _(u, w_1, w_2):
     return u * gate(u.mean(dim=(0, 2, 3)), w_1, w_2)[:, None, None]
 
 
-@wrong("t2t.squeeze_excitation", "softmax over the channels")
+@wrong(
+    "t2t.squeeze_excitation", "softmax over the channels", says="A softmax in place of the sigmoid"
+)
 def _(u, w_1, w_2):
     s = ((u.mean((2, 3)) @ w_1.mT).relu() @ w_2.mT).softmax(-1)
     return u * s[:, :, None, None]
@@ -1046,7 +1219,7 @@ def _(u, w_1, w_2):
     return u * s[:, :, None, None]
 
 
-@wrong("t2t.squeeze_excitation", "adds u once more")
+@wrong("t2t.squeeze_excitation", "adds u once more", says="You add the gated maps to the maps as")
 def _(u, w_1, w_2):
     return u + u * gate(u.mean((2, 3)), w_1, w_2)[:, :, None, None]
 
@@ -1056,7 +1229,7 @@ def _(u, w_1, w_2):
     return gate(u.mean((2, 3)), w_1, w_2)[:, :, None, None].expand_as(u)
 
 
-@wrong("t2t.squeeze_excitation", "scales the caller's maps")
+@wrong("t2t.squeeze_excitation", "scales the caller's maps", says="changes its argument u in place")
 def _(u, w_1, w_2):
     with torch.no_grad():
         s = gate(u.mean((2, 3)), w_1, w_2)
@@ -1064,24 +1237,35 @@ def _(u, w_1, w_2):
     return u
 
 
-@wrong("t2t.squeeze_excitation", "no ReLU")
+@wrong("t2t.squeeze_excitation", "no ReLU", says="The ReLU between the two maps is missing")
 def _(u, w_1, w_2):
     return u * (u.mean((2, 3)) @ w_1.mT @ w_2.mT).sigmoid()[:, :, None, None]
 
 
-@wrong("t2t.squeeze_excitation", "a sum instead of the mean")
+@wrong("t2t.squeeze_excitation", "a sum instead of the mean", says="You sum where a mean is due")
 def _(u, w_1, w_2):
     return u * gate(u.sum((2, 3)), w_1, w_2)[:, :, None, None]
 
 
-@wrong("t2t.squeeze_excitation", "right for square images only")
+@wrong(
+    "t2t.squeeze_excitation",
+    "right for square images only",
+    says="Each row is right but for a factor of",
+)
 def _(u, w_1, w_2):
     return u * gate(u.sum((2, 3)) / u.shape[2] ** 2, w_1, w_2)[:, :, None, None]
 
 
-@wrong("t2t.squeeze_excitation", "the squeeze detached")
+@wrong(
+    "t2t.squeeze_excitation", "the squeeze detached", says="The numbers are right, the gradient is"
+)
 def _(u, w_1, w_2):
     return u * gate(u.detach().mean((2, 3)), w_1, w_2)[:, :, None, None]
+
+
+@wrong("t2t.squeeze_excitation", "weights cut off: detached")
+def _(u, w_1, w_2):
+    return u * gate(u.mean((2, 3)), w_1.detach(), w_2.detach())[:, :, None, None]
 
 
 @right("t2t.squeeze_excitation", "pooling and convolutions of one pixel")
@@ -1120,13 +1304,13 @@ def _(x, primary, cheap):
     return torch.cat([maps[:, :, None], ghosts], dim=2).flatten(1, 2)
 
 
-@wrong("t2t.ghost_module", "ghosts first")
+@wrong("t2t.ghost_module", "ghosts first", says="The ghosts come first")
 def _(x, primary, cheap):
     maps = full(x, primary)
     return torch.cat([cheaply(maps, cheap), maps], dim=1)
 
 
-@wrong("t2t.ghost_module", "only the ghosts")
+@wrong("t2t.ghost_module", "only the ghosts", says="You return the ghosts alone")
 def _(x, primary, cheap):
     return cheaply(full(x, primary), cheap)
 
@@ -1143,7 +1327,11 @@ def _(x, primary, cheap):
     return torch.cat([maps, cheaply(maps, cheap).relu()], dim=1)
 
 
-@wrong("t2t.ghost_module", "map after map gets a kernel, then the second round")
+@wrong(
+    "t2t.ghost_module",
+    "map after map gets a kernel, then the second round",
+    says="You deal the kernels out in turn",
+)
 def _(x, primary, cheap):
     maps = full(x, primary)
     ghosts = [
@@ -1160,13 +1348,13 @@ def _(x, primary, cheap):
     return torch.cat([maps, cheaply(maps, first)], dim=1)
 
 
-@wrong("t2t.ghost_module", "padding 1 for every size")
+@wrong("t2t.ghost_module", "padding 1 for every size", says="A padding of one pixel is right for")
 def _(x, primary, cheap):
     maps = F.conv2d(x, primary, padding=1)
     return torch.cat([maps, cheaply(maps, cheap, padding=1)], dim=1)
 
 
-@wrong("t2t.ghost_module", "a ghost sees all maps")
+@wrong("t2t.ghost_module", "a ghost sees all maps", says="Each ghost of yours sees all intrinsic")
 def _(x, primary, cheap):
     maps = full(x, primary)
     kernels = cheap.expand(-1, maps.shape[1], -1, -1)
@@ -1183,6 +1371,13 @@ def _(x, primary, cheap):
 def _(x, primary, cheap):
     maps = full(x, primary.flip(2, 3))
     return torch.cat([maps, cheaply(maps, cheap.flip(2, 3))], dim=1)
+
+
+@wrong("t2t.ghost_module", "no_grad around everything")
+@torch.no_grad()
+def _(x, primary, cheap):
+    maps = full(x, primary)
+    return torch.cat([maps, cheaply(maps, cheap)], dim=1)
 
 
 @right("t2t.ghost_module", "map by map")

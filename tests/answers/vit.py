@@ -34,7 +34,11 @@ def _(images, p):
     return cut.reshape(B, H // p * (W // p), p * p * C)
 
 
-@wrong("vit.patchify", "numbers the patches column by column")
+@wrong(
+    "vit.patchify",
+    "numbers the patches column by column",
+    says="yours are numbered column by column",
+)
 def _(images, p):
     B, H, W, C = images.shape
     must_divide(H, W, p)
@@ -42,7 +46,9 @@ def _(images, p):
     return cut.reshape(B, -1, p * p * C)
 
 
-@wrong("vit.patchify", "reads the pixels of a patch column by column")
+@wrong(
+    "vit.patchify", "reads the pixels of a patch column by column", says="Each patch is transposed"
+)
 def _(images, p):
     B, H, W, C = images.shape
     must_divide(H, W, p)
@@ -50,14 +56,14 @@ def _(images, p):
     return cut.reshape(B, -1, p * p * C)
 
 
-@wrong("vit.patchify", "one reshape and no swap")
+@wrong("vit.patchify", "one reshape and no swap", says="A reshape alone")
 def _(images, p):
     B, H, W, C = images.shape
     must_divide(H, W, p)
     return images.reshape(B, H * W // p**2, p * p * C)
 
 
-@wrong("vit.patchify", "channels before pixels")
+@wrong("vit.patchify", "channels before pixels", says="You put the channels before the pixels")
 def _(images, p):
     B, H, W, C = images.shape
     must_divide(H, W, p)
@@ -65,7 +71,11 @@ def _(images, p):
     return cut.reshape(B, -1, C * p * p)
 
 
-@wrong("vit.patchify", "looks at the area alone before it cuts")
+@wrong(
+    "vit.patchify",
+    "looks at the area alone before it cuts",
+    says="What does not fill a patch is cut off",
+)
 def _(images, p):
     B, H, W, C = images.shape
     if H * W % p**2:
@@ -75,7 +85,7 @@ def _(images, p):
     return cut.swapaxes(2, 3).reshape(B, rows * columns, -1)
 
 
-@wrong("vit.patchify", "cuts off what does not fit")
+@wrong("vit.patchify", "cuts off what does not fit", says="What does not fill a patch is cut off")
 def _(images, p):
     patches = []
     B, H, W, C = images.shape
@@ -92,7 +102,11 @@ def _(images, p):
     return images.reshape(B, H // p, p, W // p, p, C).swapaxes(2, 3).reshape(B, -1, p * p * C)
 
 
-@wrong("vit.patchify", "reshapes the caller's images themselves")
+@wrong(
+    "vit.patchify",
+    "reshapes the caller's images themselves",
+    says="changes its argument images in place",
+)
 def _(images, p):
     B, H, W, C = images.shape
     must_divide(H, W, p)
@@ -120,7 +134,11 @@ def _(images, p):
 # patch_embedding_backward
 
 
-@wrong("vit.patch_embedding_backward", "dE and db are means over the batch")
+@wrong(
+    "vit.patch_embedding_backward",
+    "dE and db are means over the batch",
+    says="your dE and db are B times too small",
+)
 def _(dX, images, E, p):
     patches, dpatches = patchify(images, p), dX @ E.T
     return {
@@ -131,7 +149,11 @@ def _(dX, images, E, p):
     }
 
 
-@wrong("vit.patch_embedding_backward", "as many patches in a row as the height holds")
+@wrong(
+    "vit.patch_embedding_backward",
+    "as many patches in a row as the height holds",
+    says="dimages is where the chain breaks",
+)
 def _(dX, images, E, p):
     dpatches = dX @ E.T
     return {
@@ -142,7 +164,11 @@ def _(dX, images, E, p):
     }
 
 
-@wrong("vit.patch_embedding_backward", "dimages by a reshape")
+@wrong(
+    "vit.patch_embedding_backward",
+    "dimages by a reshape",
+    says="dimages is dpatches in another shape",
+)
 def _(dX, images, E, p):
     dpatches = dX @ E.T
     return {
@@ -153,7 +179,11 @@ def _(dX, images, E, p):
     }
 
 
-@wrong("vit.patch_embedding_backward", "db is a mean over the patches")
+@wrong(
+    "vit.patch_embedding_backward",
+    "db is a mean over the patches",
+    says="db is where the chain breaks",
+)
 def _(dX, images, E, p):
     dpatches = dX @ E.T
     return {
@@ -164,7 +194,11 @@ def _(dX, images, E, p):
     }
 
 
-@wrong("vit.patch_embedding_backward", "dE of the images by a reshape, not by patchify")
+@wrong(
+    "vit.patch_embedding_backward",
+    "dE of the images by a reshape, not by patchify",
+    says="dE pairs dX with pixels that are not cut",
+)
 def _(dX, images, E, p):
     dpatches = dX @ E.T
     return {
@@ -188,7 +222,7 @@ def _(dX, images, E, p):
     }
 
 
-@wrong("vit.patch_embedding_backward", "no db")
+@wrong("vit.patch_embedding_backward", "no db", says="db is where the chain breaks")
 def _(dX, images, E, p):
     dpatches = dX @ E.T
     return {
@@ -198,7 +232,11 @@ def _(dX, images, E, p):
     }
 
 
-@wrong("vit.patch_embedding_backward", "writes dimages into the images")
+@wrong(
+    "vit.patch_embedding_backward",
+    "writes dimages into the images",
+    says="changes its argument images in place",
+)
 def _(dX, images, E, p):
     dE, dpatches = np.einsum("bnf,bnd->fd", patchify(images, p), dX), dX @ E.T
     images[:] = unpatchify(dpatches, p, images.shape[2] // p)
@@ -208,7 +246,7 @@ def _(dX, images, E, p):
 @right("vit.patch_embedding_backward", "patch by patch")
 def _(dX, images, E, p):
     B, H, W, C = images.shape
-    dE, dpatches, dimages = np.zeros_like(E), np.zeros((*dX.shape[:2], len(E))), 0 * images
+    dE, dpatches, dimages = 0 * E, np.zeros((*dX.shape[:2], len(E)), dX.dtype), 0 * images
     for b, i in np.ndindex(dX.shape[:2]):
         y, x = i // (W // p) * p, i % (W // p) * p
         dE += np.outer(images[b, y : y + p, x : x + p], dX[b, i])
@@ -223,7 +261,7 @@ def _(dX, images, E, p):
     dpatches = np.dot(dX, E.T)
     dimages = unpatchify(dpatches, p, images.shape[2] // p)
     dE = (flat.T @ patchify(images, p).reshape(len(flat), -1)).T
-    return {"dimages": dimages, "dpatches": dpatches, "db": np.ones(len(flat)) @ flat, "dE": dE}
+    return {"dimages": dimages, "dpatches": dpatches, "db": flat.sum(axis=0), "dE": dE}
 
 
 # prepend_class_token
@@ -234,28 +272,44 @@ def as_many(X, E_pos):
         raise ValueError("E_pos has not as many rows as there are tokens")
 
 
-@wrong("vit.prepend_class_token", "the class token comes last")
+@wrong(
+    "vit.prepend_class_token",
+    "the class token comes last",
+    says="The class token stands at the end",
+)
 def _(X, x_class, E_pos):
     as_many(X, E_pos)
     token = np.broadcast_to(x_class, (len(X), 1, X.shape[2]))
     return np.concatenate([X, token], axis=1) + E_pos
 
 
-@wrong("vit.prepend_class_token", "the class token gets no position")
+@wrong(
+    "vit.prepend_class_token",
+    "the class token gets no position",
+    says="The patches get their positions before",
+)
 def _(X, x_class, E_pos):
     as_many(X, E_pos)
     token = np.tile(x_class, (len(X), 1, 1))
     return np.concatenate([token, X + E_pos[1:]], axis=1)
 
 
-@wrong("vit.prepend_class_token", "the class token gets the last position")
+@wrong(
+    "vit.prepend_class_token",
+    "the class token gets the last position",
+    says="The class token gets the last row",
+)
 def _(X, x_class, E_pos):
     as_many(X, E_pos)
     token = np.tile(x_class + E_pos[-1], (len(X), 1, 1))
     return np.concatenate([token, X + E_pos[:-1]], axis=1)
 
 
-@wrong("vit.prepend_class_token", "leaves the rows of E_pos to broadcasting")
+@wrong(
+    "vit.prepend_class_token",
+    "leaves the rows of E_pos to broadcasting",
+    says="Right until E_pos has a single row",
+)
 def _(X, x_class, E_pos):
     token = np.broadcast_to(x_class, (len(X), 1, X.shape[2]))
     return np.concatenate([token, X], axis=1) + E_pos
@@ -269,14 +323,22 @@ def _(X, x_class, E_pos):
     return np.insert(X, 0, x_class, axis=1) + E_pos[: n + 1]
 
 
-@wrong("vit.prepend_class_token", "adds the positions to X in place")
+@wrong(
+    "vit.prepend_class_token",
+    "adds the positions to X in place",
+    says="changes its argument X in place",
+)
 def _(X, x_class, E_pos):
     as_many(X, E_pos)
     X += E_pos[1:]
     return np.insert(X, 0, x_class + E_pos[0], axis=1)
 
 
-@wrong("vit.prepend_class_token", "adds the position to x_class in place")
+@wrong(
+    "vit.prepend_class_token",
+    "adds the position to x_class in place",
+    says="changes its argument x_class in place",
+)
 def _(X, x_class, E_pos):
     as_many(X, E_pos)
     x_class += E_pos[0]
@@ -297,7 +359,7 @@ def _(X, x_class, E_pos):
     B, n, D = X.shape
     if E_pos.shape[0] != n + 1:
         raise ValueError(f"{n + 1} tokens and {E_pos.shape[0]} positions")
-    Z = np.empty((B, n + 1, D))
+    Z = np.empty((B, n + 1, D), X.dtype)
     Z[:] = E_pos
     Z[:, 0] += x_class
     Z[:, 1:] += X
@@ -313,17 +375,27 @@ def _(X, x_class, E_pos):
 # prepend_class_token_backward
 
 
-@wrong("vit.prepend_class_token_backward", "means over the batch")
+@wrong(
+    "vit.prepend_class_token_backward", "means over the batch", says="You average over the images"
+)
 def _(dZ_0):
     return {"dE_pos": dZ_0.mean(0), "dx_class": dZ_0[:, 0].mean(0), "dX": dZ_0[:, 1:]}
 
 
-@wrong("vit.prepend_class_token_backward", "the class token is read at the end")
+@wrong(
+    "vit.prepend_class_token_backward",
+    "the class token is read at the end",
+    says="You look for the class token at the end",
+)
 def _(dZ_0):
     return {"dE_pos": dZ_0.sum(0), "dx_class": dZ_0[:, -1].sum(0), "dX": dZ_0[:, :-1]}
 
 
-@wrong("vit.prepend_class_token_backward", "dx_class sums over all tokens")
+@wrong(
+    "vit.prepend_class_token_backward",
+    "dx_class sums over all tokens",
+    says="dx_class adds up over all tokens",
+)
 def _(dZ_0):
     return {"dE_pos": dZ_0.sum(0), "dx_class": dZ_0.sum((0, 1)), "dX": dZ_0[:, 1:]}
 
@@ -333,18 +405,30 @@ def _(dZ_0):
     return {"dE_pos": dZ_0, "dx_class": dZ_0[:, 0].sum(0), "dX": dZ_0[:, 1:]}
 
 
-@wrong("vit.prepend_class_token_backward", "dx_class is that of the first image")
+@wrong(
+    "vit.prepend_class_token_backward",
+    "dx_class is that of the first image",
+    says="dx_class is where the chain breaks",
+)
 def _(dZ_0):
     return {"dE_pos": dZ_0.sum(0), "dx_class": dZ_0[0, 0], "dX": dZ_0[:, 1:]}
 
 
-@wrong("vit.prepend_class_token_backward", "dX is summed over the batch too")
+@wrong(
+    "vit.prepend_class_token_backward",
+    "dX is summed over the batch too",
+    says="dX is summed over the images",
+)
 def _(dZ_0):
     dE_pos = dZ_0.sum(axis=0)
     return {"dE_pos": dE_pos, "dx_class": dE_pos[0], "dX": dE_pos[1:]}
 
 
-@wrong("vit.prepend_class_token_backward", "adds the batch up in its first image")
+@wrong(
+    "vit.prepend_class_token_backward",
+    "adds the batch up in its first image",
+    says="changes its argument dZ_0 in place",
+)
 def _(dZ_0):
     dX = dZ_0[:, 1:].copy()
     total = dZ_0[0]
@@ -361,7 +445,7 @@ def _(dZ_0):
 
 @right("vit.prepend_class_token_backward", "a row of ones times the batch")
 def _(dZ_0):
-    dE_pos = np.tensordot(np.ones(len(dZ_0)), dZ_0, 1)
+    dE_pos = np.tensordot(np.ones(len(dZ_0), dZ_0.dtype), dZ_0, 1)
     return dict(dE_pos=dE_pos, dx_class=dE_pos[0], dX=np.delete(dZ_0, 0, axis=1))
 
 
@@ -377,24 +461,24 @@ def head(y, W):
     return linear(layer_norm(y, W["gamma"], W["beta"]), W["W_head"], W["b_head"])
 
 
-@wrong("vit.vit", "a mean over all tokens")
+@wrong("vit.vit", "a mean over all tokens", says="You average all tokens")
 def _(images, W, p, heads):
     Z = encoder_layer(tokens(images, W, p), W["layer"], heads, True)
     return head(Z.mean(axis=1), W)
 
 
-@wrong("vit.vit", "the head reads the last token")
+@wrong("vit.vit", "the head reads the last token", says="The head reads the last token, a patch")
 def _(images, W, p, heads):
     Z = encoder_layer(tokens(images, W, p), W["layer"], heads, norm_first=True)
     return head(Z[:, -1], W)
 
 
-@wrong("vit.vit", "Post-LN")
+@wrong("vit.vit", "Post-LN", says="Your encoder layer is Post-LN, as in the")
 def _(images, W, p, heads):
     return head(encoder_layer(tokens(images, W, p), W["layer"], heads, False)[:, 0], W)
 
 
-@wrong("vit.vit", "no norm before the head")
+@wrong("vit.vit", "no norm before the head", says="The last norm is missing")
 def _(images, W, p, heads):
     Z = encoder_layer(tokens(images, W, p), W["layer"], heads, True)
     return linear(Z[:, 0], W["W_head"], W["b_head"])
@@ -413,12 +497,12 @@ def _(images, W, p, heads):
     return head(encoder_layer(Z, W["layer"], heads, True)[:, 0], W)
 
 
-@wrong("vit.vit", "always one head")
+@wrong("vit.vit", "always one head", says="Right with one head, wrong with several")
 def _(images, W, p, heads):
     return head(encoder_layer(tokens(images, W, p), W["layer"], 1, True)[:, 0], W)
 
 
-@wrong("vit.vit", "takes the layer out of W")
+@wrong("vit.vit", "takes the layer out of W", says="changes its argument W in place")
 def _(images, W, p, heads):
     layer = W.pop("layer")
     return head(encoder_layer(tokens(images, W, p), layer, heads, True)[:, 0], W)
@@ -431,7 +515,7 @@ def _(images, W, p, heads):
     return head(Z[:, 0], W)
 
 
-@wrong("vit.vit", "probabilities instead of logits")
+@wrong("vit.vit", "probabilities instead of logits", says="You return probabilities")
 def _(images, W, p, heads):
     e = np.exp(head(encoder_layer(tokens(images, W, p), W["layer"], heads, True)[:, 0], W))
     return e / e.sum(axis=-1, keepdims=True)
@@ -472,27 +556,43 @@ def _(Z, W_head, b_head):
     return softmax(layer_norm(y, np.ones(K), np.zeros(K), 1e-6))
 
 
-@wrong("vit.class_probabilities", "a norm before and one after")
+@wrong(
+    "vit.class_probabilities",
+    "a norm before and one after",
+    says="Both are normalized now, the token and",
+)
 def _(Z, W_head, b_head):
     return softmax(standard(standard(Z[:, 0]) @ W_head + b_head))
 
 
-@wrong("vit.class_probabilities", "no norm at all")
+@wrong("vit.class_probabilities", "no norm at all", says="Now there is no norm at all")
 def _(Z, W_head, b_head):
     return softmax(Z[:, 0] @ W_head + b_head)
 
 
-@wrong("vit.class_probabilities", "the norm over the batch")
+@wrong(
+    "vit.class_probabilities",
+    "the norm over the batch",
+    says="The mean and the variance run over the",
+)
 def _(Z, W_head, b_head):
     return softmax(standard(Z[:, 0], axis=0) @ W_head + b_head)
 
 
-@wrong("vit.class_probabilities", "the mean of all tokens instead of the class token")
+@wrong(
+    "vit.class_probabilities",
+    "the mean of all tokens instead of the class token",
+    says="the head reads the mean of all tokens",
+)
 def _(Z, W_head, b_head):
     return softmax(standard(Z.mean(axis=1)) @ W_head + b_head)
 
 
-@wrong("vit.class_probabilities", "norm in place, on a view of Z")
+@wrong(
+    "vit.class_probabilities",
+    "norm in place, on a view of Z",
+    says="changes its argument Z in place",
+)
 def _(Z, W_head, b_head):
     y = Z[:, 0]
     y -= y.mean(axis=-1, keepdims=True)
@@ -500,12 +600,14 @@ def _(Z, W_head, b_head):
     return softmax(y @ W_head + b_head)
 
 
-@wrong("vit.class_probabilities", "softmax over the batch")
+@wrong("vit.class_probabilities", "softmax over the batch", says="Your softmax runs over the batch")
 def _(Z, W_head, b_head):
     return softmax(standard(Z[:, 0]) @ W_head + b_head, axis=0)
 
 
-@wrong("vit.class_probabilities", "eps outside of the root")
+@wrong(
+    "vit.class_probabilities", "eps outside of the root", says="Your eps stands outside the root"
+)
 def _(Z, W_head, b_head):
     y = Z[:, 0]
     y = (y - y.mean(axis=-1, keepdims=True)) / (y.std(axis=-1, keepdims=True) + 1e-6)
@@ -521,14 +623,13 @@ def _(Z, W_head, b_head):
 
 @right("vit.class_probabilities", "layer_norm with ones and zeros, of all tokens")
 def _(Z, W_head, b_head):
-    D = Z.shape[-1]
-    y = layer_norm(Z, np.ones(D), np.zeros(D), eps=1e-6)
-    return softmax(linear(y, W_head, b_head))[:, 0]
+    one = np.ones(Z.shape[-1], Z.dtype)
+    return softmax(linear(layer_norm(Z, one, 0 * one, eps=1e-6), W_head, b_head))[:, 0]
 
 
 @right("vit.class_probabilities", "picture by picture, in PyTorch")
 def _(Z, W_head, b_head):
-    Z, W, b = map(torch.from_numpy, (Z.astype(float), W_head.astype(float), b_head.astype(float)))
+    Z, W, b = (torch.tensor(a) for a in (Z, W_head, b_head))
     normal = [F.layer_norm(z[0], z[0].shape, eps=1e-6) for z in Z]
     return torch.stack([(y @ W + b).softmax(0) for y in normal]).numpy()
 
@@ -540,48 +641,68 @@ def pixels_first(E, p):
     return E.reshape(p, p, -1, E.shape[1]).permute(3, 2, 0, 1)
 
 
-@wrong("vit.embed_by_convolution", "the rows of E are read channels first")
+@wrong(
+    "vit.embed_by_convolution",
+    "the rows of E are read channels first",
+    says="the channels of one pixel are neighbours",
+)
 def _(images, E, b, p):
     x = F.conv2d(images.permute(0, 3, 1, 2), E.T.reshape(len(b), -1, p, p), b, stride=p)
     return x.flatten(2).mT
 
 
-@wrong("vit.embed_by_convolution", "kernels turned: columns for rows")
+@wrong(
+    "vit.embed_by_convolution", "kernels turned: columns for rows", says="Your kernels are turned"
+)
 def _(images, E, b, p):
     kernel = E.reshape(p, p, -1, E.shape[1]).permute(3, 2, 1, 0)
     return F.conv2d(images.permute(0, 3, 1, 2), kernel, b, stride=p).flatten(2).mT
 
 
-@wrong("vit.embed_by_convolution", "channels come to the front by a reshape")
+@wrong(
+    "vit.embed_by_convolution",
+    "channels come to the front by a reshape",
+    says="`images.reshape(B, C, H, W)` does not",
+)
 def _(images, E, b, p):
     B, H, W, C = images.shape
     x = F.conv2d(images.reshape(B, C, H, W), pixels_first(E, p), b, stride=p)
     return x.flatten(2).mT
 
 
-@wrong("vit.embed_by_convolution", "tokens out by a reshape")
+@wrong(
+    "vit.embed_by_convolution", "tokens out by a reshape", says="a token gets pieces of one feature"
+)
 def _(images, E, b, p):
     x = F.conv2d(images.permute(0, 3, 1, 2), pixels_first(E, p), b, stride=p)
     return x.reshape(len(x), -1, len(b))
 
 
-@wrong("vit.embed_by_convolution", "transposed on the way in and at the kernel")
+@wrong(
+    "vit.embed_by_convolution",
+    "transposed on the way in and at the kernel",
+    says="Your tokens come column by column",
+)
 def _(images, E, b, p):
     kernel = E.reshape(p, p, -1, E.shape[1]).permute(3, 2, 1, 0)
     return F.conv2d(images.permute(0, 3, 2, 1), kernel, b, stride=p).flatten(2).mT
 
 
-@wrong("vit.embed_by_convolution", "no stride")
+@wrong("vit.embed_by_convolution", "no stride", says="The stride is missing")
 def _(images, E, b, p):
     return F.conv2d(images.permute(0, 3, 1, 2), pixels_first(E, p), b).flatten(2).mT
 
 
-@wrong("vit.embed_by_convolution", "no bias")
+@wrong("vit.embed_by_convolution", "no bias", says="The bias is missing")
 def _(images, E, b, p):
     return F.conv2d(images.permute(0, 3, 1, 2), pixels_first(E, p), stride=p).flatten(2).mT
 
 
-@wrong("vit.embed_by_convolution", "E made anew, cut off from the graph")
+@wrong(
+    "vit.embed_by_convolution",
+    "E made anew, cut off from the graph",
+    says="The numbers are right, the gradient is",
+)
 def _(images, E, b, p):
     conv = nn.Conv2d(images.shape[-1], len(b), p, stride=p).to(images.dtype)
     conv.weight = nn.Parameter(pixels_first(E, p))
@@ -635,7 +756,7 @@ class Parts(nn.Module):
         return self.head(self.norm(self.encoded(images)[:, 0]))
 
 
-@wrong("vit.VisionTransformer", "layers in a plain list")
+@wrong("vit.VisionTransformer", "layers in a plain list", says="encoder is a plain list")
 class _(Parts):
     def __init__(self, image_size, patch, channels, classes, dim, depth, heads, hidden):
         super().__init__(image_size, patch, channels, classes, dim, depth, heads, hidden)
@@ -643,7 +764,11 @@ class _(Parts):
         self.encoder = [EncoderLayer(dim, heads, hidden, eps=1e-6) for _ in range(depth)]
 
 
-@wrong("vit.VisionTransformer", "positions are added before the class token comes")
+@wrong(
+    "vit.VisionTransformer",
+    "positions are added before the class token comes",
+    says="positions.table has the shape (4, 3)",
+)
 class _(Parts):
     def __init__(self, image_size, patch, channels, classes, dim, depth, heads, hidden):
         super().__init__(image_size, patch, channels, classes, dim, depth, heads, hidden)
@@ -668,14 +793,22 @@ class _(Parts):
         self.encoder = nn.ModuleList(EncoderLayer(dim, heads, hidden) for _ in range(depth))
 
 
-@wrong("vit.VisionTransformer", "the class token begins with deviation 1")
+@wrong(
+    "vit.VisionTransformer",
+    "the class token begins with deviation 1",
+    says="right but for how class_token begins",
+)
 class _(Parts):
     def __init__(self, image_size, patch, channels, classes, dim, depth, heads, hidden):
         super().__init__(image_size, patch, channels, classes, dim, depth, heads, hidden)
         self.class_token = nn.Parameter(torch.randn(1, dim))
 
 
-@wrong("vit.VisionTransformer", "the class token begins at zero")
+@wrong(
+    "vit.VisionTransformer",
+    "the class token begins at zero",
+    says="right but for how class_token begins",
+)
 class _(Parts):
     def __init__(self, image_size, patch, channels, classes, dim, depth, heads, hidden):
         super().__init__(image_size, patch, channels, classes, dim, depth, heads, hidden)
@@ -689,13 +822,13 @@ class _(Parts):
         self.encoder = nn.ModuleList([EncoderLayer(dim, heads, hidden, eps=1e-6)] * depth)
 
 
-@wrong("vit.VisionTransformer", "a mean over all tokens")
+@wrong("vit.VisionTransformer", "a mean over all tokens", says="You read the mean of all tokens")
 class _(Parts):
     def forward(self, images):
         return self.head(self.norm(self.encoded(images)).mean(dim=1))
 
 
-@wrong("vit.VisionTransformer", "no last norm")
+@wrong("vit.VisionTransformer", "no last norm", says="The last norm is missing")
 class _(Parts):
     def forward(self, images):
         return self.head(self.encoded(images)[:, 0])
@@ -708,7 +841,9 @@ class _(Parts):
         return torch.cat([x, self.class_token.expand(len(x), 1, -1)], 1) + self.positions()
 
 
-@wrong("vit.VisionTransformer", "the class token is no parameter")
+@wrong(
+    "vit.VisionTransformer", "the class token is no parameter", says="class_token is a plain tensor"
+)
 class _(Parts):
     def __init__(self, image_size, patch, channels, classes, dim, depth, heads, hidden):
         super().__init__(image_size, patch, channels, classes, dim, depth, heads, hidden)
@@ -716,7 +851,9 @@ class _(Parts):
         self.class_token = 0.02 * torch.randn(1, dim)
 
 
-@wrong("vit.VisionTransformer", "positions detached")
+@wrong(
+    "vit.VisionTransformer", "positions detached", says="gradient of positions.table is where the"
+)
 class _(Parts):
     def tokens(self, images):
         x = self.embed(images)
@@ -733,7 +870,7 @@ class _(Parts):
         )
 
 
-@wrong("vit.VisionTransformer", "softmax at the end")
+@wrong("vit.VisionTransformer", "softmax at the end", says="You end in a softmax")
 class _(Parts):
     def forward(self, images):
         return super().forward(images).softmax(-1)
@@ -777,7 +914,7 @@ def clip(model):
     nn.utils.clip_grad_norm_(model.parameters(), 1.0)
 
 
-@wrong("vit.training_step", "old gradients stay")
+@wrong("vit.training_step", "old gradients stay", says="Old gradients are not cleared")
 def _(model, optimizer, images, labels):
     model.train()
     loss = F.cross_entropy(model(images), labels)
@@ -787,7 +924,7 @@ def _(model, optimizer, images, labels):
     return loss.item()
 
 
-@wrong("vit.training_step", "clears the gradients after backward")
+@wrong("vit.training_step", "clears the gradients after backward", says="cleared between the two")
 def _(model, optimizer, images, labels):
     model.train()
     loss = F.cross_entropy(model(images), labels)
@@ -798,7 +935,7 @@ def _(model, optimizer, images, labels):
     return loss.item()
 
 
-@wrong("vit.training_step", "steps before backward")
+@wrong("vit.training_step", "steps before backward", says="The optimizer steps before the new")
 def _(model, optimizer, images, labels):
     model.train()
     loss = F.cross_entropy(model(images), labels)
@@ -809,7 +946,11 @@ def _(model, optimizer, images, labels):
     return loss.item()
 
 
-@wrong("vit.training_step", "returns the loss after the step")
+@wrong(
+    "vit.training_step",
+    "returns the loss after the step",
+    says="You return the loss after the step",
+)
 def _(model, optimizer, images, labels):
     model.train()
     optimizer.zero_grad()
@@ -819,7 +960,7 @@ def _(model, optimizer, images, labels):
     return F.cross_entropy(model(images), labels).item()
 
 
-@wrong("vit.training_step", "no clipping")
+@wrong("vit.training_step", "no clipping", says="it is not cut, or only after the step")
 def _(model, optimizer, images, labels):
     model.train()
     optimizer.zero_grad()
@@ -829,7 +970,7 @@ def _(model, optimizer, images, labels):
     return loss.item()
 
 
-@wrong("vit.training_step", "clips after the step")
+@wrong("vit.training_step", "clips after the step", says="it is not cut, or only after the step")
 def _(model, optimizer, images, labels):
     model.train()
     optimizer.zero_grad()
@@ -840,7 +981,11 @@ def _(model, optimizer, images, labels):
     return loss.item()
 
 
-@wrong("vit.training_step", "clips every number by itself")
+@wrong(
+    "vit.training_step",
+    "clips every number by itself",
+    says="weights after step 1 is where the chain",
+)
 def _(model, optimizer, images, labels):
     model.train()
     optimizer.zero_grad()
@@ -851,7 +996,11 @@ def _(model, optimizer, images, labels):
     return loss.item()
 
 
-@wrong("vit.training_step", "clips every weight's gradient by itself")
+@wrong(
+    "vit.training_step",
+    "clips every weight's gradient by itself",
+    says="You cut each weight's gradient by itself",
+)
 def _(model, optimizer, images, labels):
     model.train()
     optimizer.zero_grad()
@@ -863,7 +1012,11 @@ def _(model, optimizer, images, labels):
     return loss.item()
 
 
-@wrong("vit.training_step", "makes every gradient's norm 1, small ones too")
+@wrong(
+    "vit.training_step",
+    "makes every gradient's norm 1, small ones too",
+    says="weights after step 1 is where the chain",
+)
 def _(model, optimizer, images, labels):
     model.train()
     optimizer.zero_grad()
@@ -876,7 +1029,11 @@ def _(model, optimizer, images, labels):
     return loss.item()
 
 
-@wrong("vit.training_step", "leaves the model's mode as it finds it")
+@wrong(
+    "vit.training_step",
+    "leaves the model's mode as it finds it",
+    says="The model stays in the mode it came in",
+)
 def _(model, optimizer, images, labels):
     loss = F.cross_entropy(model(images), labels)
     optimizer.zero_grad()
@@ -909,7 +1066,7 @@ def _(model, optimizer, images, labels):
     return loss
 
 
-@wrong("vit.training_step", "softmax before the cross-entropy")
+@wrong("vit.training_step", "softmax before the cross-entropy", says="You hand probabilities to")
 def _(model, optimizer, images, labels):
     model.train()
     loss = F.cross_entropy(model(images).softmax(dim=-1), labels)
@@ -920,7 +1077,7 @@ def _(model, optimizer, images, labels):
     return loss.item()
 
 
-@wrong("vit.training_step", "a sum over the images")
+@wrong("vit.training_step", "a sum over the images", says="You add the losses of the images up")
 def _(model, optimizer, images, labels):
     model.train()
     loss = F.cross_entropy(model(images), labels, reduction="sum")
@@ -970,7 +1127,7 @@ def resized(picture, size, mode="bicubic", **how):
     return F.interpolate(picture, size=tuple(size), mode=mode, **how)
 
 
-@wrong("vit.interpolate_positions", "bilinear")
+@wrong("vit.interpolate_positions", "bilinear", says="This is bilinear")
 def _(positions, grid, new_grid):
     one_for_each(positions, grid)
     picture = positions[1:].T.unflatten(1, grid)[None]
@@ -978,7 +1135,7 @@ def _(positions, grid, new_grid):
     return torch.cat([positions[:1], picture.flatten(1).T])
 
 
-@wrong("vit.interpolate_positions", "corners aligned")
+@wrong("vit.interpolate_positions", "corners aligned", says="Your corners are aligned")
 def _(positions, grid, new_grid):
     one_for_each(positions, grid)
     picture = positions[1:].T.unflatten(1, grid)[None]
@@ -986,28 +1143,44 @@ def _(positions, grid, new_grid):
     return torch.cat([positions[:1], picture.flatten(1).T])
 
 
-@wrong("vit.interpolate_positions", "the dimension to the front by a reshape")
+@wrong(
+    "vit.interpolate_positions",
+    "the dimension to the front by a reshape",
+    says="You reshape (n, dim) to (1, dim, rows",
+)
 def _(positions, grid, new_grid):
     one_for_each(positions, grid)
     picture = positions[1:].reshape(1, -1, *grid)
     return torch.cat([positions[:1], resized(picture, new_grid)[0].flatten(1).T])
 
 
-@wrong("vit.interpolate_positions", "back by a reshape")
+@wrong(
+    "vit.interpolate_positions",
+    "back by a reshape",
+    says="a position gets the values of one feature",
+)
 def _(positions, grid, new_grid):
     one_for_each(positions, grid)
     picture = resized(positions[1:].T.unflatten(1, grid)[None], new_grid)
     return torch.cat([positions[:1], picture.reshape(-1, positions.shape[1])])
 
 
-@wrong("vit.interpolate_positions", "rows and columns of the new grid exchanged")
+@wrong(
+    "vit.interpolate_positions",
+    "rows and columns of the new grid exchanged",
+    says="Right for square new grids",
+)
 def _(positions, grid, new_grid):
     one_for_each(positions, grid)
     picture = resized(positions[1:].T.unflatten(1, grid)[None], new_grid[::-1])
     return torch.cat([positions[:1], picture[0].flatten(1).T])
 
 
-@wrong("vit.interpolate_positions", "rows and columns of the old grid exchanged")
+@wrong(
+    "vit.interpolate_positions",
+    "rows and columns of the old grid exchanged",
+    says="Right for square grids",
+)
 def _(positions, grid, new_grid):
     one_for_each(positions, grid)
     rows, columns = grid
@@ -1029,14 +1202,22 @@ def _(positions, grid, new_grid):
     return torch.cat([positions[:1], resized(picture, new_grid)[0].flatten(1).T])
 
 
-@wrong("vit.interpolate_positions", "smoothed before it shrinks")
+@wrong(
+    "vit.interpolate_positions",
+    "smoothed before it shrinks",
+    says="You resize with `antialias=True`, as one",
+)
 def _(positions, grid, new_grid):
     one_for_each(positions, grid)
     picture = resized(positions[1:].T.unflatten(1, grid)[None], new_grid, antialias=True)
     return torch.cat([positions[:1], picture[0].flatten(1).T])
 
 
-@wrong("vit.interpolate_positions", "the class token detached")
+@wrong(
+    "vit.interpolate_positions",
+    "the class token detached",
+    says="The numbers are right, the gradient is",
+)
 def _(positions, grid, new_grid):
     one_for_each(positions, grid)
     picture = resized(positions[1:].T.unflatten(1, grid)[None], new_grid)
@@ -1075,12 +1256,16 @@ def mixed(layer):
     return (layer.mean(1) + torch.eye(layer.shape[-1], dtype=layer.dtype)) / 2
 
 
-@wrong("vit.attention_rollout", "the layers in the wrong order")
+@wrong(
+    "vit.attention_rollout",
+    "the layers in the wrong order",
+    says="The layers are multiplied in the wrong",
+)
 def _(weights):
     return reduce(torch.matmul, [mixed(layer) for layer in weights])
 
 
-@wrong("vit.attention_rollout", "no residual")
+@wrong("vit.attention_rollout", "no residual", says="The identity is missing")
 def _(weights):
     R = weights[0].mean(dim=1)
     for layer in weights[1:]:
@@ -1088,7 +1273,11 @@ def _(weights):
     return R
 
 
-@wrong("vit.attention_rollout", "rows are not divided by their sums")
+@wrong(
+    "vit.attention_rollout",
+    "rows are not divided by their sums",
+    says="Rows of A + I sum to two, and after L",
+)
 def _(weights):
     I = torch.eye(weights[0].shape[-1], dtype=weights[0].dtype)
     R = I
@@ -1097,7 +1286,11 @@ def _(weights):
     return R
 
 
-@wrong("vit.attention_rollout", "the largest of the heads")
+@wrong(
+    "vit.attention_rollout",
+    "the largest of the heads",
+    says="You take the largest weight of all heads",
+)
 def _(weights):
     R = torch.eye(weights[0].shape[-1], dtype=weights[0].dtype)
     for layer in weights:
@@ -1106,7 +1299,11 @@ def _(weights):
     return R
 
 
-@wrong("vit.attention_rollout", "columns are divided by their sums")
+@wrong(
+    "vit.attention_rollout",
+    "columns are divided by their sums",
+    says="You divide by the sum of the columns",
+)
 def _(weights):
     I = torch.eye(weights[0].shape[-1], dtype=weights[0].dtype)
     R = I
@@ -1116,7 +1313,11 @@ def _(weights):
     return R
 
 
-@wrong("vit.attention_rollout", "each head by itself, the mean at the end")
+@wrong(
+    "vit.attention_rollout",
+    "each head by itself, the mean at the end",
+    says="Each head of yours is followed through",
+)
 def _(weights):
     I = torch.eye(weights[0].shape[-1], dtype=weights[0].dtype)
     R = I
@@ -1125,7 +1326,11 @@ def _(weights):
     return R.mean(dim=1)
 
 
-@wrong("vit.attention_rollout", "adds the residual to the caller's weights")
+@wrong(
+    "vit.attention_rollout",
+    "adds the residual to the caller's weights",
+    says="changes its argument weights in place",
+)
 def _(weights):
     R = torch.eye(weights[0].shape[-1], dtype=weights[0].dtype)
     I = R
@@ -1136,7 +1341,11 @@ def _(weights):
     return R
 
 
-@wrong("vit.attention_rollout", "empties the caller's list")
+@wrong(
+    "vit.attention_rollout",
+    "empties the caller's list",
+    says="changes its argument weights in place",
+)
 def _(weights):
     R = mixed(weights.pop(0))
     while weights:
@@ -1160,7 +1369,11 @@ def _(weights):
     return R / R.sum(-1, keepdim=True)
 
 
-@wrong("vit.attention_rollout", "one residual around all layers")
+@wrong(
+    "vit.attention_rollout",
+    "one residual around all layers",
+    says="You multiply bare attention and add the",
+)
 def _(weights):
     R = weights[0].mean(1)
     for layer in weights[1:]:
@@ -1172,7 +1385,7 @@ def _(weights):
 def _(weights):
     R = torch.eye(weights[-1].shape[-1], dtype=weights[-1].dtype)
     for layer in reversed(weights):
-        R = 0.5 * R + 0.5 * torch.einsum("...ij,bhjk->bhik", R[..., None, :, :], layer).mean(1)
+        R = 0.5 * R + 0.5 * (R.unsqueeze(-3) @ layer).mean(1)
     return R
 
 
@@ -1202,7 +1415,11 @@ def fits(weights, grid):
         raise ValueError("not 1 + n tokens")
 
 
-@wrong("vit.attention_distance", "not divided by the sum over the patches")
+@wrong(
+    "vit.attention_distance",
+    "not divided by the sum over the patches",
+    says="not divided by what remains",
+)
 def _(weights, grid):
     fits(weights, grid)
     w = weights[:, :, 1:, 1:]
@@ -1233,7 +1450,11 @@ def _(weights, grid):
     return (w * apart(grid, w.dtype)).sum(-1).mean((0, 2))
 
 
-@wrong("vit.attention_distance", "rows plus columns, as a taxi drives")
+@wrong(
+    "vit.attention_distance",
+    "rows plus columns, as a taxi drives",
+    says="You add up the steps down and to the",
+)
 def _(weights, grid):
     fits(weights, grid)
     i = torch.arange(grid[0] * grid[1])
@@ -1243,14 +1464,7 @@ def _(weights, grid):
     return ((w * d).sum(-1) / w.sum(-1)).mean((0, 2))
 
 
-@wrong("vit.attention_distance", "patches numbered column by column")
-def _(weights, grid):
-    fits(weights, grid)
-    w, d = weights[..., 1:, 1:], apart((grid[1], grid[0]), weights.dtype)
-    return ((w * d).sum(-1) / w.sum(-1)).mean((0, 2))
-
-
-@wrong("vit.attention_distance", "right for square grids only")
+@wrong("vit.attention_distance", "right for square grids only", says="Right for square grids")
 def _(weights, grid):
     fits(weights, grid)
     i = torch.arange(grid[0] * grid[1])
@@ -1275,14 +1489,22 @@ def _(weights, grid):
     return (w * apart(grid, w.dtype)).sum((0, 2, 3)) / w.sum((0, 2, 3))
 
 
-@wrong("vit.attention_distance", "patches that answer, by the patches that ask")
+@wrong(
+    "vit.attention_distance",
+    "patches that answer, by the patches that ask",
+    says="You divide columns by their sums",
+)
 def _(weights, grid):
     fits(weights, grid)
     w = weights[..., 1:, 1:]
     return ((w * apart(grid, w.dtype)).sum(-2) / w.sum(-2)).mean((0, 2))
 
 
-@wrong("vit.attention_distance", "sets what goes to the class token to 0, in place")
+@wrong(
+    "vit.attention_distance",
+    "sets what goes to the class token to 0, in place",
+    says="changes its argument weights in place",
+)
 def _(weights, grid):
     fits(weights, grid)
     weights[..., 0] = 0
@@ -1290,14 +1512,31 @@ def _(weights, grid):
     return (w * apart(grid, w.dtype)).sum(-1).mean((0, 2))
 
 
-@wrong("vit.attention_distance", "the class token at the end")
+@wrong(
+    "vit.attention_distance",
+    "the class token at the end",
+    says="You leave out the last token instead of",
+)
 def _(weights, grid):
     fits(weights, grid)
     w = weights[..., :-1, :-1]
     return ((w * apart(grid, w.dtype)).sum(-1) / w.sum(-1)).mean((0, 2))
 
 
-@wrong("vit.attention_distance", "surplus tokens are not refused")
+@wrong("vit.attention_distance", "too many tokens are cut off in silence")
+def _(weights, grid):
+    n = grid[0] * grid[1]
+    if weights.shape[-1] < 1 + n:
+        raise ValueError("too few tokens")
+    w = weights[..., 1 : n + 1, 1 : n + 1]
+    return ((w * apart(grid, w.dtype)).sum(-1) / w.sum(-1)).mean((0, 2))
+
+
+@wrong(
+    "vit.attention_distance",
+    "another number of tokens is not refused",
+    says="Right for weights that fit the grid",
+)
 def _(weights, grid):
     n = grid[0] * grid[1]
     w = weights[..., 1 : n + 1, 1 : n + 1]
@@ -1345,31 +1584,39 @@ def cost(image_size, patch, channels, classes, dim, depth, hidden, n=None, **cha
     return found | {"parameters": sum(found.values()), "flops": changed.get("flops", flops)}
 
 
-@wrong("vit.vit_cost", "a multiplication with its addition counts once")
+@wrong(
+    "vit.vit_cost",
+    "a multiplication with its addition counts once",
+    says="You count a multiplication and its",
+)
 def _(image_size, patch, channels, classes, dim, depth, hidden):
     found = cost(image_size, patch, channels, classes, dim, depth, hidden)
     return found | {"flops": found["flops"] // 2}
 
 
-@wrong("vit.vit_cost", "no position for the class token")
+@wrong("vit.vit_cost", "no position for the class token", says="The positions are one too few")
 def _(image_size, patch, channels, classes, dim, depth, hidden):
     tokens = dim + (image_size // patch) ** 2 * dim
     return cost(image_size, patch, channels, classes, dim, depth, hidden, tokens=tokens)
 
 
-@wrong("vit.vit_cost", "the last norm is forgotten")
+@wrong("vit.vit_cost", "the last norm is forgotten", says="The last norm is missing")
 def _(image_size, patch, channels, classes, dim, depth, hidden):
     last = dim * classes + classes
     return cost(image_size, patch, channels, classes, dim, depth, hidden, head=last)
 
 
-@wrong("vit.vit_cost", "layers without biases")
+@wrong("vit.vit_cost", "layers without biases", says="encoder is where the chain breaks")
 def _(image_size, patch, channels, classes, dim, depth, hidden):
     encoder = depth * (4 * dim**2 + 2 * dim * hidden + 4 * dim)
     return cost(image_size, patch, channels, classes, dim, depth, hidden, encoder=encoder)
 
 
-@wrong("vit.vit_cost", "three maps in attention, no output map")
+@wrong(
+    "vit.vit_cost",
+    "three maps in attention, no output map",
+    says="encoder is where the chain breaks",
+)
 def _(image_size, patch, channels, classes, dim, depth, hidden):
     N = (image_size // patch) ** 2 + 1
     right = cost(image_size, patch, channels, classes, dim, depth, hidden)
@@ -1380,14 +1627,18 @@ def _(image_size, patch, channels, classes, dim, depth, hidden):
     )
 
 
-@wrong("vit.vit_cost", "the products of attention are forgotten")
+@wrong(
+    "vit.vit_cost",
+    "the products of attention are forgotten",
+    says="flops is where the chain breaks",
+)
 def _(image_size, patch, channels, classes, dim, depth, hidden):
     N = (image_size // patch) ** 2 + 1
     found = cost(image_size, patch, channels, classes, dim, depth, hidden)
     return found | {"flops": found["flops"] - depth * 4 * N * N * dim}
 
 
-@wrong("vit.vit_cost", "layers without the class token")
+@wrong("vit.vit_cost", "layers without the class token", says="Your layers work on n tokens")
 def _(image_size, patch, channels, classes, dim, depth, hidden):
     n = (image_size // patch) ** 2
     layer = n * (4 * dim * dim + 2 * dim * hidden) + 2 * n * n * dim
@@ -1395,32 +1646,38 @@ def _(image_size, patch, channels, classes, dim, depth, hidden):
     return cost(image_size, patch, channels, classes, dim, depth, hidden, flops=flops)
 
 
-@wrong("vit.vit_cost", "the head works on every token")
+@wrong(
+    "vit.vit_cost", "the head works on every token", says="You send every token through the head"
+)
 def _(image_size, patch, channels, classes, dim, depth, hidden):
     found = cost(image_size, patch, channels, classes, dim, depth, hidden)
     n = (image_size // patch) ** 2
     return found | {"flops": found["flops"] + n * 2 * dim * classes}
 
 
-@wrong("vit.vit_cost", "the embedding works on the class token too")
+@wrong(
+    "vit.vit_cost",
+    "the embedding works on the class token too",
+    says="flops is where the chain breaks",
+)
 def _(image_size, patch, channels, classes, dim, depth, hidden):
     found = cost(image_size, patch, channels, classes, dim, depth, hidden)
     return found | {"flops": found["flops"] + 2 * patch**2 * channels * dim}
 
 
-@wrong("vit.vit_cost", "hidden is always four times dim")
+@wrong("vit.vit_cost", "hidden is always four times dim", says="encoder is where the chain breaks")
 def _(image_size, patch, channels, classes, dim, depth, hidden):
     return cost(image_size, patch, channels, classes, dim, depth, 4 * dim)
 
 
-@wrong("vit.vit_cost", "one norm in a layer")
+@wrong("vit.vit_cost", "one norm in a layer", says="encoder is where the chain breaks")
 def _(image_size, patch, channels, classes, dim, depth, hidden):
     found = cost(image_size, patch, channels, classes, dim, depth, hidden)
     encoder = found["encoder"] - depth * 2 * dim
     return cost(image_size, patch, channels, classes, dim, depth, hidden, encoder=encoder)
 
 
-@wrong("vit.vit_cost", "floats, by a true division")
+@wrong("vit.vit_cost", "floats, by a true division", says="The numbers are right, but floats")
 def _(image_size, patch, channels, classes, dim, depth, hidden):
     n = (image_size / patch) ** 2
     return cost(image_size, patch, channels, classes, dim, depth, hidden, n=n)
