@@ -1,0 +1,64 @@
+"""Chapter 00."""
+
+from functools import reduce
+
+import numpy as np
+from answers import right, wrong
+
+
+@wrong("start_here.weighted_mean", "a sum, not divided by the weights")
+def _(values, weights):
+    return weights @ values
+
+
+@wrong("start_here.weighted_mean", "divided by how many there are")
+def _(values, weights):
+    return (weights[:, None] * values).mean(axis=0)
+
+
+@wrong("start_here.weighted_mean", "weights ignored")
+def _(values, weights):
+    return values.mean(axis=0)
+
+
+@wrong("start_here.weighted_mean", "weights made to sum to one by softmax")
+def _(values, weights):
+    e = np.exp(weights - weights.max())
+    return e @ values / e.sum()
+
+
+@wrong("start_here.weighted_mean", "sums over the features")
+def _(values, weights):
+    return (weights[:, None] * values).sum(axis=1) / weights.sum()
+
+
+@wrong("start_here.weighted_mean", "weights laid along the features")
+def _(values, weights):
+    return (values * weights).sum(axis=0) / weights.sum()
+
+
+@wrong("start_here.weighted_mean", "weights of Euclidean length one")
+def _(values, weights):
+    return weights / np.linalg.norm(weights) @ values
+
+
+@wrong("start_here.weighted_mean", "scales the given weights in place")
+def _(values, weights):
+    weights /= weights.sum()
+    return weights @ values
+
+
+@right("start_here.weighted_mean", "np.average")
+def _(values, weights):
+    return np.average(values, axis=0, weights=weights)
+
+
+@right("start_here.weighted_mean", "one vector after the other")
+def _(values, weights):
+    total = reduce(np.add, (w * v for w, v in zip(weights, values)))
+    return total / sum(weights)
+
+
+right("start_here.weighted_mean", "einsum in a lambda")(
+    lambda values, weights: np.einsum("nd,n->d", values, weights / np.sum(weights))
+)
