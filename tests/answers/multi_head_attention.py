@@ -7,9 +7,9 @@ from functools import partial
 import numpy as np
 import torch
 import torch.nn.functional as F
-from answers import right, wrong
 from scipy.linalg import block_diag
 
+from answers import right, wrong
 from tutorial_lib.from_scratch.attention import attention, attention_backward, softmax
 from tutorial_lib.from_scratch.multi_head import merge_heads, split_heads
 from tutorial_lib.from_scratch.positions import frequencies, sinusoidal

@@ -6,8 +6,8 @@ import numpy as np
 import scipy.special
 import torch
 import torch.nn.functional as F
-from answers import right, wrong
 
+from answers import right, wrong
 from tutorial_lib.from_scratch.attention import (
     attention,
     causal_mask,

@@ -3,6 +3,7 @@
 from functools import reduce
 
 import numpy as np
+
 from answers import right, wrong
 
 

@@ -6,10 +6,10 @@ import math
 import numpy as np
 import torch
 import torch.nn.functional as F
-from answers import right, wrong
 from scipy.special import erf, ndtr
 from torch import nn
 
+from answers import right, wrong
 from tutorial_lib.from_scratch.attention import attention, causal_mask
 from tutorial_lib.from_scratch.feed_forward import (
     feed_forward,
