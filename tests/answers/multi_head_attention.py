@@ -17,19 +17,31 @@ from tutorial_lib.from_scratch.positions import frequencies, sinusoidal
 # split_heads
 
 
-@wrong("multi_head_attention.split_heads", "reshape alone, tokens cut across heads")
+@wrong(
+    "multi_head_attention.split_heads",
+    "reshape alone, tokens cut across heads",
+    says="You reshape straight to (heads, N, d)",
+)
 def _(X, heads):
     *batch, n, D = X.shape
     return X.reshape(*batch, heads, n, D // heads)
 
 
-@wrong("multi_head_attention.split_heads", "features dealt out like cards")
+@wrong(
+    "multi_head_attention.split_heads",
+    "features dealt out like cards",
+    says="Head i gets the features i, i + heads",
+)
 def _(X, heads):
     *batch, n, D = X.shape
     return np.moveaxis(X.reshape(*batch, n, D // heads, heads), -1, -3)
 
 
-@wrong("multi_head_attention.split_heads", "heads behind the tokens")
+@wrong(
+    "multi_head_attention.split_heads",
+    "heads behind the tokens",
+    says="The features are cut and the axes not",
+)
 def _(X, heads):
     *batch, n, D = X.shape
     return X.reshape(*batch, n, heads, D // heads)
@@ -54,7 +66,7 @@ def _(X, heads):
     return np.stack([X[..., i * d : (i + 1) * d] for i in range(heads)], axis=-3)
 
 
-@wrong("multi_head_attention.split_heads", "always float64")
+@wrong("multi_head_attention.split_heads", "always float64", says="their dtype is not")
 def _(X, heads):
     *batch, n, D = X.shape
     if D % heads:
@@ -66,7 +78,11 @@ def _(X, heads):
     return out
 
 
-@wrong("multi_head_attention.split_heads", "swaps tokens and a head's features")
+@wrong(
+    "multi_head_attention.split_heads",
+    "swaps tokens and a head's features",
+    says="Each head's matrix lies on its side",
+)
 def _(X, heads):
     *batch, n, D = X.shape
     return X.reshape(*batch, n, heads, D // heads).swapaxes(-3, -2).swapaxes(-2, -1)
@@ -89,19 +105,29 @@ def _(X, heads):
 # merge_heads
 
 
-@wrong("multi_head_attention.merge_heads", "reshape without swapping back")
+@wrong(
+    "multi_head_attention.merge_heads",
+    "reshape without swapping back",
+    says="You reshape without swapping the axes",
+)
 def _(X):
     *batch, heads, n, d = X.shape
     return X.reshape(*batch, n, heads * d)
 
 
-@wrong("multi_head_attention.merge_heads", "heads alternate")
+@wrong(
+    "multi_head_attention.merge_heads", "heads alternate", says="The heads' features are shuffled"
+)
 def _(X):
     *batch, heads, n, d = X.shape
     return np.moveaxis(X, -3, -1).reshape(*batch, n, heads * d)
 
 
-@wrong("multi_head_attention.merge_heads", "joins along the first axis of a batch")
+@wrong(
+    "multi_head_attention.merge_heads",
+    "joins along the first axis of a batch",
+    says="Right for one sequence",
+)
 def _(X):
     return np.concatenate(list(X), axis=-1)
 
@@ -111,7 +137,7 @@ def _(X):
     return X.transpose(0, 2, 1, 3).reshape(X.shape[0], X.shape[2], -1)
 
 
-@wrong("multi_head_attention.merge_heads", "always float64")
+@wrong("multi_head_attention.merge_heads", "always float64", says="their dtype is not")
 def _(X):
     *batch, heads, n, d = X.shape
     Y = np.empty((*batch, n, heads * d))
@@ -120,7 +146,7 @@ def _(X):
     return Y
 
 
-@wrong("multi_head_attention.merge_heads", "the mean of the heads")
+@wrong("multi_head_attention.merge_heads", "the mean of the heads", says="You average the heads")
 def _(X):
     return X.mean(axis=-3)
 
@@ -144,21 +170,29 @@ def _(X):
 # multi_head_attention
 
 
-@wrong("multi_head_attention.multi_head_attention", "without W_O")
+@wrong("multi_head_attention.multi_head_attention", "without W_O", says="W_O is missing")
 def _(X, memory, W, heads, mask=None):
     Q, K, V = (split_heads(A, heads) for A in (X @ W["W_Q"], memory @ W["W_K"], memory @ W["W_V"]))
     Z, P = attention(Q, K, V, None if mask is None else mask[..., None, :, :])
     return merge_heads(Z), P
 
 
-@wrong("multi_head_attention.multi_head_attention", "mask without an axis for the heads")
+@wrong(
+    "multi_head_attention.multi_head_attention",
+    "mask without an axis for the heads",
+    says="Your mask has no axis for the heads",
+)
 def _(X, memory, W, heads, mask=None):
     Q, K, V = (split_heads(A, heads) for A in (X @ W["W_Q"], memory @ W["W_K"], memory @ W["W_V"]))
     Z, P = attention(Q, K, V, mask)
     return merge_heads(Z) @ W["W_O"], P
 
 
-@wrong("multi_head_attention.multi_head_attention", "scores over the root of D")
+@wrong(
+    "multi_head_attention.multi_head_attention",
+    "scores over the root of D",
+    says="You divide by √D",
+)
 def _(X, memory, W, heads, mask=None):
     Q, K, V = (split_heads(A, heads) for A in (X @ W["W_Q"], memory @ W["W_K"], memory @ W["W_V"]))
     Z, P = attention(Q / heads**0.5, K, V, None if mask is None else mask[..., None, :, :])
@@ -172,7 +206,7 @@ def _(X, memory, W, heads, mask=None):
     return merge_heads(Z) @ W["W_O"], P
 
 
-@wrong("multi_head_attention.multi_head_attention", "mask ignored")
+@wrong("multi_head_attention.multi_head_attention", "mask ignored", says="You do not use the mask")
 def _(X, memory, W, heads, mask=None):
     Q, K, V = (split_heads(A, heads) for A in (X @ W["W_Q"], memory @ W["W_K"], memory @ W["W_V"]))
     Z, P = attention(Q, K, V)
@@ -185,14 +219,22 @@ def _(X, memory, W, heads, mask=None):
     return Z @ W["W_O"], np.stack([P] * heads, axis=-3)
 
 
-@wrong("multi_head_attention.multi_head_attention", "merged by reshape alone")
+@wrong(
+    "multi_head_attention.multi_head_attention",
+    "merged by reshape alone",
+    says="The weights are right and the output is",
+)
 def _(X, memory, W, heads, mask=None):
     Q, K, V = (split_heads(A, heads) for A in (X @ W["W_Q"], memory @ W["W_K"], memory @ W["W_V"]))
     Z, P = attention(Q, K, V, None if mask is None else mask[..., None, :, :])
     return Z.reshape(X.shape) @ W["W_O"], P
 
 
-@wrong("multi_head_attention.multi_head_attention", "the heads' weights averaged")
+@wrong(
+    "multi_head_attention.multi_head_attention",
+    "the heads' weights averaged",
+    says="averaged over axis -3",
+)
 def _(X, memory, W, heads, mask=None):
     Q, K, V = (split_heads(A, heads) for A in (X @ W["W_Q"], memory @ W["W_K"], memory @ W["W_V"]))
     Z, P = attention(Q, K, V, None if mask is None else mask[..., None, :, :])
@@ -208,6 +250,13 @@ def _(X, memory, W, heads, mask=None):
     ]
     Z = np.concatenate([Z for Z, _ in parts], axis=-1)
     return Z @ W["W_O"], np.stack([P for _, P in parts], axis=-3)
+
+
+@wrong("multi_head_attention.multi_head_attention", "axis for the heads counted from the front")
+def _(X, memory, W, heads, mask=None):
+    Q, K, V = (split_heads(A, heads) for A in (X @ W["W_Q"], memory @ W["W_K"], memory @ W["W_V"]))
+    Z, P = attention(Q, K, V, None if mask is None else mask[:, None])
+    return merge_heads(Z) @ W["W_O"], P
 
 
 @right("multi_head_attention.multi_head_attention", "a loop, each head with its rows of W_O")
@@ -245,7 +294,11 @@ def _(X, W_QKV, W_O, heads):
     return (P @ V).transpose(0, 2, 1, 3).reshape(B, N, D) @ W_O
 
 
-@wrong("multi_head_attention.packed_attention", "divided by d, not its root")
+@wrong(
+    "multi_head_attention.packed_attention",
+    "divided by d, not its root",
+    says="Now you divide by the number of a head's",
+)
 def _(X, W_QKV, W_O, heads):
     B, N, D = X.shape
     Q, K, V = (X @ W_QKV).reshape(B, N, 3, heads, D // heads).transpose(2, 0, 3, 1, 4)
@@ -261,7 +314,11 @@ def _(X, W_QKV, W_O, heads):
     return (P @ V).transpose(0, 2, 1, 3).reshape(B, N, D) @ W_O
 
 
-@wrong("multi_head_attention.packed_attention", "divided by the root of the heads")
+@wrong(
+    "multi_head_attention.packed_attention",
+    "divided by the root of the heads",
+    says="a score does not add up heads",
+)
 def _(X, W_QKV, W_O, heads):
     B, N, D = X.shape
     Q, K, V = (X @ W_QKV).reshape(B, N, 3, heads, D // heads).transpose(2, 0, 3, 1, 4)
@@ -277,7 +334,7 @@ def _(X, W_QKV, W_O, heads):
     return (P @ V).reshape(B, N, D) @ W_O
 
 
-@wrong("multi_head_attention.packed_attention", "no scale at all")
+@wrong("multi_head_attention.packed_attention", "no scale at all", says="You took the scale out")
 def _(X, W_QKV, W_O, heads):
     B, N, D = X.shape
     Q, K, V = (X @ W_QKV).reshape(B, N, 3, heads, D // heads).transpose(2, 0, 3, 1, 4)
@@ -327,7 +384,11 @@ def _gradients(dY, X, memory, W, heads, mask):
     return g
 
 
-@wrong("multi_head_attention.multi_head_attention_backward", "a weight gradient for each sequence")
+@wrong(
+    "multi_head_attention.multi_head_attention_backward",
+    "a weight gradient for each sequence",
+    says="dW_Q is where the chain breaks",
+)
 def _(dY, X, memory, W, heads, mask=None):
     g = _gradients(dY, X, memory, W, heads, mask)
     g["dW_Q"] = X.mT @ g["dQ"]
@@ -335,14 +396,22 @@ def _(dY, X, memory, W, heads, mask=None):
     return g
 
 
-@wrong("multi_head_attention.multi_head_attention_backward", "weights averaged over the batch")
+@wrong(
+    "multi_head_attention.multi_head_attention_backward",
+    "weights averaged over the batch",
+    says="You average the gradients of the weights",
+)
 def _(dY, X, memory, W, heads, mask=None):
     g = _gradients(dY, X, memory, W, heads, mask)
     sequences = dY.size // (dY.shape[-1] * dY.shape[-2])
     return g | {n: g[n] / sequences for n in g if n.startswith("dW")}
 
 
-@wrong("multi_head_attention.multi_head_attention_backward", "memory's gradient through keys alone")
+@wrong(
+    "multi_head_attention.multi_head_attention_backward",
+    "memory's gradient through keys alone",
+    says="The memory's gradient through its values",
+)
 def _(dY, X, memory, W, heads, mask=None):
     g = _gradients(dY, X, memory, W, heads, mask)
     return g | {"dmemory": g["dK"] @ W["W_K"].T}
@@ -354,12 +423,20 @@ def _(dY, X, memory, W, heads, mask=None):
     return g | {"dX": g["dX"] + g["dmemory"]} if np.array_equal(X, memory) else g
 
 
-@wrong("multi_head_attention.multi_head_attention_backward", "dH with W_O not transposed")
+@wrong(
+    "multi_head_attention.multi_head_attention_backward",
+    "dH with W_O not transposed",
+    says="dH should be dY W_Oᵀ. W_O is square",
+)
 def _(dY, X, memory, W, heads, mask=None):
     return _gradients(dY, X, memory, W | {"W_O": W["W_O"].T}, heads, mask)
 
 
-@wrong("multi_head_attention.multi_head_attention_backward", "mask ignored")
+@wrong(
+    "multi_head_attention.multi_head_attention_backward",
+    "mask ignored",
+    says="You do not use the mask",
+)
 def _(dY, X, memory, W, heads, mask=None):
     return _gradients(dY, X, memory, W, heads, None)
 
@@ -369,19 +446,31 @@ def _(dY, X, memory, W, heads, mask=None):
     return _gradients(dY, X, memory, W, 1, mask)
 
 
-@wrong("multi_head_attention.multi_head_attention_backward", "dQ, dK, dV with their heads apart")
+@wrong(
+    "multi_head_attention.multi_head_attention_backward",
+    "dQ, dK, dV with their heads apart",
+    says="dQ is where the chain breaks",
+)
 def _(dY, X, memory, W, heads, mask=None):
     g = _gradients(dY, X, memory, W, heads, mask)
     return g | {n: split_heads(g[n], heads) for n in ("dQ", "dK", "dV")}
 
 
-@wrong("multi_head_attention.multi_head_attention_backward", "dW_O from the output, not from H")
+@wrong(
+    "multi_head_attention.multi_head_attention_backward",
+    "dW_O from the output, not from H",
+    says="dW_O is made from X. But W_O never saw X",
+)
 def _(dY, X, memory, W, heads, mask=None):
     g = _gradients(dY, X, memory, W, heads, mask)
     return g | {"dW_O": _flat(X).T @ _flat(dY)}
 
 
-@wrong("multi_head_attention.multi_head_attention_backward", "dW_K and dW_V from X, not the memory")
+@wrong(
+    "multi_head_attention.multi_head_attention_backward",
+    "dW_K and dW_V from X, not the memory",
+    says="dW_K is where the chain breaks",
+)
 def _(dY, X, memory, W, heads, mask=None):
     g = _gradients(dY, X, memory, W, heads, mask)
     return g | {n: _flat(X).T @ _flat(g[n.replace("W_", "")]) for n in ("dW_K", "dW_V")}
@@ -438,7 +527,11 @@ def _(dY, X, memory, W, heads, mask=None):
 # batched_heads
 
 
-@wrong("multi_head_attention.batched_heads", "heads cut by reshape alone")
+@wrong(
+    "multi_head_attention.batched_heads",
+    "heads cut by reshape alone",
+    says="In and out by `view` alone",
+)
 def _(q, k, v, heads):
     B, N, D = q.shape
     q, k, v = (x.reshape(B, heads, -1, D // heads) for x in (q, k, v))
@@ -446,7 +539,11 @@ def _(q, k, v, heads):
     return (p @ v).reshape(B, N, D)
 
 
-@wrong("multi_head_attention.batched_heads", "merged without transposing back")
+@wrong(
+    "multi_head_attention.batched_heads",
+    "merged without transposing back",
+    says="`view(B, N, D)` on the way out",
+)
 def _(q, k, v, heads):
     B, N, D = q.shape
     q, k, v = (x.reshape(B, -1, heads, D // heads).transpose(1, 2) for x in (q, k, v))
@@ -454,7 +551,7 @@ def _(q, k, v, heads):
     return (p @ v).reshape(B, N, D)
 
 
-@wrong("multi_head_attention.batched_heads", "divided by the root of D")
+@wrong("multi_head_attention.batched_heads", "divided by the root of D", says="You divide by √D")
 def _(q, k, v, heads):
     B, N, D = q.shape
     q, k, v = (x.reshape(B, -1, heads, D // heads).transpose(1, 2) for x in (q, k, v))
@@ -470,7 +567,11 @@ def _(q, k, v, heads):
     return (p @ v).transpose(1, 2).reshape(B, N, D)
 
 
-@wrong("multi_head_attention.batched_heads", "view after a transpose")
+@wrong(
+    "multi_head_attention.batched_heads",
+    "view after a transpose",
+    says="`view` right after `transpose`",
+)
 def _(q, k, v, heads):
     B, N, D = q.shape
     q, k, v = (x.view(B, -1, heads, D // heads).transpose(1, 2) for x in (q, k, v))
@@ -478,7 +579,11 @@ def _(q, k, v, heads):
     return (p @ v).transpose(1, 2).view(B, N, D)
 
 
-@wrong("multi_head_attention.batched_heads", "softmax across the heads")
+@wrong(
+    "multi_head_attention.batched_heads",
+    "softmax across the heads",
+    says="`softmax(dim=1)` is over the heads",
+)
 def _(q, k, v, heads):
     B, N, D = q.shape
     q, k, v = (x.reshape(B, -1, heads, D // heads).transpose(1, 2) for x in (q, k, v))
@@ -486,7 +591,11 @@ def _(q, k, v, heads):
     return (p @ v).transpose(1, 2).reshape(B, N, D)
 
 
-@wrong("multi_head_attention.batched_heads", "cut off from the gradient")
+@wrong(
+    "multi_head_attention.batched_heads",
+    "cut off from the gradient",
+    says="cut from autograd's graph",
+)
 def _(q, k, v, heads):
     B, N, D = q.shape
     q, k, v = (x.detach().reshape(B, -1, heads, D // heads).transpose(1, 2) for x in (q, k, v))
@@ -518,45 +627,63 @@ def _(q, k, v, heads):
 # sinusoidal
 
 
-@wrong("multi_head_attention.sinusoidal", "sines first, cosines after them")
+@wrong(
+    "multi_head_attention.sinusoidal",
+    "sines first, cosines after them",
+    says="All sines first, then all cosines",
+)
 def _(n, d):
     angle = np.arange(n)[:, None] * frequencies(d)
     return np.concatenate([np.sin(angle), np.cos(angle)], axis=-1)
 
 
-@wrong("multi_head_attention.sinusoidal", "cosine on the even features")
+@wrong("multi_head_attention.sinusoidal", "cosine on the even features", says="Cosine comes first")
 def _(n, d):
     angle = np.arange(n)[:, None] * frequencies(d)
     return np.stack([np.cos(angle), np.sin(angle)], axis=-1).reshape(n, d)
 
 
-@wrong("multi_head_attention.sinusoidal", "exponent i over d, not 2i")
+@wrong("multi_head_attention.sinusoidal", "exponent i over d, not 2i", says="The exponent is i/d")
 def _(n, d):
     angle = np.arange(n)[:, None] / 10000 ** (np.arange(d // 2) / d)
     return np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(n, d)
 
 
-@wrong("multi_head_attention.sinusoidal", "a frequency of its own for each feature")
+@wrong(
+    "multi_head_attention.sinusoidal",
+    "a frequency of its own for each feature",
+    says="Every feature has a frequency of its own",
+)
 def _(n, d):
     angle = np.arange(n)[:, None] / 10000 ** (np.arange(d) / d)
     return np.where(np.arange(d) % 2 == 0, np.sin(angle), np.cos(angle))
 
 
-@wrong("multi_head_attention.sinusoidal", "positions from one")
+@wrong("multi_head_attention.sinusoidal", "positions from one", says="You count positions from 1")
 def _(n, d):
     angle = np.arange(1, n + 1)[:, None] * frequencies(d)
     return np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(n, d)
 
 
-@wrong("multi_head_attention.sinusoidal", "float32")
+@wrong("multi_head_attention.sinusoidal", "float32", says="their dtype is not")
 def _(n, d):
     angle = np.arange(n)[:, None] * frequencies(d)
     return np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(n, d).astype(np.float32)
 
 
-@wrong("multi_head_attention.sinusoidal", "multiplied by the power of 10000")
+@wrong(
+    "multi_head_attention.sinusoidal",
+    "multiplied by the power of 10000",
+    says="You multiply by 10000^(2i/d) instead of",
+)
 def _(n, d):
     angle = np.arange(n)[:, None] * 10000 ** (np.arange(0, d, 2) / d)
+    return np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(n, d)
+
+
+@wrong("multi_head_attention.sinusoidal", "exponent floored to a whole number")
+def _(n, d):
+    angle = np.arange(n)[:, None] / 10000.0 ** (np.arange(0, d, 2) // d)
     return np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(n, d)
 
 
@@ -589,24 +716,34 @@ def _shift(angle, lower=-1, upper=1):
     return T
 
 
-@wrong("multi_head_attention.shift_matrix", "moves back, transposed")
+@wrong(
+    "multi_head_attention.shift_matrix", "moves back, transposed", says="Your matrix shifts by −k"
+)
 def _(k, d):
     return _shift(k * frequencies(d), lower=1, upper=-1)
 
 
-@wrong("multi_head_attention.shift_matrix", "both sines positive")
+@wrong("multi_head_attention.shift_matrix", "both sines positive", says="Both sines are positive")
 def _(k, d):
     return _shift(k * frequencies(d), lower=1)
 
 
-@wrong("multi_head_attention.shift_matrix", "for sines and cosines in two halves")
+@wrong(
+    "multi_head_attention.shift_matrix",
+    "for sines and cosines in two halves",
+    says="Your blocks are those of an encoding",
+)
 def _(k, d):
     angle = k * frequencies(d)
     c, s = np.diag(np.cos(angle)), np.diag(np.sin(angle))
     return np.block([[c, s], [-s, c]])
 
 
-@wrong("multi_head_attention.shift_matrix", "one angle for all pairs")
+@wrong(
+    "multi_head_attention.shift_matrix",
+    "one angle for all pairs",
+    says="All blocks turn by the same angle k",
+)
 def _(k, d):
     return _shift(np.full(d // 2, float(k)))
 
@@ -646,27 +783,43 @@ def _(k, d):
 # sinusoidal_2d
 
 
-@wrong("multi_head_attention.sinusoidal_2d", "column's features first")
+@wrong(
+    "multi_head_attention.sinusoidal_2d",
+    "column's features first",
+    says="The column comes first and the row",
+)
 def _(rows, columns, d):
     y, x = np.divmod(np.arange(rows * columns), columns)
     E_y, E_x = sinusoidal(rows, d // 2), sinusoidal(columns, d // 2)
     return np.concatenate([E_x[x], E_y[y]], axis=-1)
 
 
-@wrong("multi_head_attention.sinusoidal_2d", "tile and repeat exchanged")
+@wrong(
+    "multi_head_attention.sinusoidal_2d",
+    "tile and repeat exchanged",
+    says="You number the tokens column by column",
+)
 def _(rows, columns, d):
     E_y = np.tile(sinusoidal(rows, d // 2), (columns, 1))
     E_x = np.repeat(sinusoidal(columns, d // 2), rows, axis=0)
     return np.concatenate([E_y, E_x], axis=-1)
 
 
-@wrong("multi_head_attention.sinusoidal_2d", "all d features for each, added")
+@wrong(
+    "multi_head_attention.sinusoidal_2d",
+    "all d features for each, added",
+    says="You add an encoding of the row and one",
+)
 def _(rows, columns, d):
     E_y, E_x = sinusoidal(rows, d), sinusoidal(columns, d)
     return (E_y[:, None] + E_x).reshape(rows * columns, d)
 
 
-@wrong("multi_head_attention.sinusoidal_2d", "the grid not made one row")
+@wrong(
+    "multi_head_attention.sinusoidal_2d",
+    "the grid not made one row",
+    says="The grid is still a grid, (rows, columns",
+)
 def _(rows, columns, d):
     E = np.empty((rows, columns, d))
     E[..., : d // 2] = sinusoidal(rows, d // 2)[:, None]
@@ -674,7 +827,11 @@ def _(rows, columns, d):
     return E
 
 
-@wrong("multi_head_attention.sinusoidal_2d", "one dimension, numbered through")
+@wrong(
+    "multi_head_attention.sinusoidal_2d",
+    "one dimension, numbered through",
+    says="You number the tokens through and encode",
+)
 def _(rows, columns, d):
     return sinusoidal(rows * columns, d)
 
@@ -685,7 +842,11 @@ def _(rows, columns, d):
     return np.concatenate([sinusoidal(rows, d)[y], sinusoidal(columns, d)[x]], axis=-1)
 
 
-@wrong("multi_head_attention.sinusoidal_2d", "halves cut from encodings of d features")
+@wrong(
+    "multi_head_attention.sinusoidal_2d",
+    "halves cut from encodings of d features",
+    says="The frequencies run through all d",
+)
 def _(rows, columns, d):
     y, x = np.divmod(np.arange(rows * columns), columns)
     E_y, E_x = sinusoidal(rows, d)[:, : d // 2], sinusoidal(columns, d)[:, d // 2 :]
@@ -721,13 +882,21 @@ def _offsets(rows, columns):
     return y[:, None] - y, x[:, None] - x
 
 
-@wrong("multi_head_attention.relative_position_index", "key minus query")
+@wrong(
+    "multi_head_attention.relative_position_index",
+    "key minus query",
+    says="Your offsets are key minus query",
+)
 def _(rows, columns):
     dy, dx = _offsets(rows, columns)
     return (rows - 1 - dy) * (2 * columns - 1) + columns - 1 - dx
 
 
-@wrong("multi_head_attention.relative_position_index", "a line as long as rows make it")
+@wrong(
+    "multi_head_attention.relative_position_index",
+    "a line as long as rows make it",
+    says="You multiply by 2·rows − 1",
+)
 def _(rows, columns):
     dy, dx = _offsets(rows, columns)
     return (dy + rows - 1) * (2 * rows - 1) + dx + columns - 1
@@ -739,7 +908,11 @@ def _(rows, columns):
     return (dy + rows - 1) * 2 * columns + dx + columns - 1
 
 
-@wrong("multi_head_attention.relative_position_index", "offsets not counted from the smallest")
+@wrong(
+    "multi_head_attention.relative_position_index",
+    "offsets not counted from the smallest",
+    says="Your indices can be negative",
+)
 def _(rows, columns):
     dy, dx = _offsets(rows, columns)
     return dy * (2 * columns - 1) + dx
@@ -751,7 +924,11 @@ def _(rows, columns):
     return np.abs(dy) * (2 * columns - 1) + np.abs(dx)
 
 
-@wrong("multi_head_attention.relative_position_index", "dx picks the line")
+@wrong(
+    "multi_head_attention.relative_position_index",
+    "dx picks the line",
+    says="dx leads and dy follows",
+)
 def _(rows, columns):
     dy, dx = _offsets(rows, columns)
     return (dx + columns - 1) * (2 * rows - 1) + dy + rows - 1
@@ -764,13 +941,17 @@ def _(rows, columns):
     return (dy + rows - 1) * (2 * columns - 1) + dx + columns - 1
 
 
-@wrong("multi_head_attention.relative_position_index", "floats")
+@wrong("multi_head_attention.relative_position_index", "floats", says="their dtype is not")
 def _(rows, columns):
     dy, dx = _offsets(rows, columns)
     return (dy + rows - 1.0) * (2 * columns - 1) + dx + columns - 1
 
 
-@wrong("multi_head_attention.relative_position_index", "counted from one")
+@wrong(
+    "multi_head_attention.relative_position_index",
+    "counted from one",
+    says="Off by one: you add rows and columns to",
+)
 def _(rows, columns):
     dy, dx = _offsets(rows, columns)
     return (dy + rows) * (2 * columns - 1) + dx + columns
@@ -801,7 +982,11 @@ def _turned(X, angle):
     return Y.reshape(X.shape).astype(X.dtype)
 
 
-@wrong("multi_head_attention.rotary", "pairs of first and second half")
+@wrong(
+    "multi_head_attention.rotary",
+    "pairs of first and second half",
+    says="You pair feature i with feature i + d/2",
+)
 def _(X, positions):
     angle = positions[:, None] * frequencies(X.shape[-1])
     a, b = np.split(X, 2, axis=-1)
@@ -809,22 +994,34 @@ def _(X, positions):
     return np.concatenate([a * cos - b * sin, a * sin + b * cos], axis=-1).astype(X.dtype)
 
 
-@wrong("multi_head_attention.rotary", "turns the other way")
+@wrong("multi_head_attention.rotary", "turns the other way", says="You turn the other way, by −pω")
 def _(X, positions):
     return _turned(X, -positions[:, None] * frequencies(X.shape[-1]))
 
 
-@wrong("multi_head_attention.rotary", "positions ignored, counted from 0")
+@wrong(
+    "multi_head_attention.rotary",
+    "positions ignored, counted from 0",
+    says="You use the tokens' places in the array",
+)
 def _(X, positions):
     return _turned(X, np.arange(X.shape[-2])[:, None] * frequencies(X.shape[-1]))
 
 
-@wrong("multi_head_attention.rotary", "float32 becomes float64")
+@wrong(
+    "multi_head_attention.rotary",
+    "float32 becomes float64",
+    says="float32 went in and float64 came out",
+)
 def _(X, positions):
     return _turned(X.astype(np.float64), positions[:, None] * frequencies(X.shape[-1]))
 
 
-@wrong("multi_head_attention.rotary", "second feature from the new first")
+@wrong(
+    "multi_head_attention.rotary",
+    "second feature from the new first",
+    says="You overwrite the even features and then",
+)
 def _(X, positions):
     angle = positions[:, None] * frequencies(X.shape[-1])
     Y = X.copy()
@@ -833,19 +1030,27 @@ def _(X, positions):
     return Y
 
 
-@wrong("multi_head_attention.rotary", "turns the given X in place")
+@wrong(
+    "multi_head_attention.rotary",
+    "turns the given X in place",
+    says="changes its argument X in place",
+)
 def _(X, positions):
     X[...] = _turned(X, positions[:, None] * frequencies(X.shape[-1]))
     return X
 
 
-@wrong("multi_head_attention.rotary", "exponent i over d, not 2i")
+@wrong("multi_head_attention.rotary", "exponent i over d, not 2i", says="The exponent is i/d")
 def _(X, positions):
     d = X.shape[-1]
     return _turned(X, positions[:, None] * 10000 ** (-np.arange(d // 2) / d))
 
 
-@wrong("multi_head_attention.rotary", "turned pairs not put back alternately")
+@wrong(
+    "multi_head_attention.rotary",
+    "turned pairs not put back alternately",
+    says="half of them in the wrong place",
+)
 def _(X, positions):
     Y = _turned(X, positions[:, None] * frequencies(X.shape[-1]))
     return np.concatenate([Y[..., 0::2], Y[..., 1::2]], axis=-1)
@@ -856,6 +1061,12 @@ def _(X, positions):
     angle = positions[:, None] * frequencies(X.shape[-1])
     E = np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(len(positions), -1)
     return (X + E).astype(X.dtype)
+
+
+@wrong("multi_head_attention.rotary", "angles in float32 for float64 tokens")
+def _(X, positions):
+    angle = positions[:, None] * frequencies(X.shape[-1])
+    return _turned(X, angle.astype(np.float32))
 
 
 @right("multi_head_attention.rotary", "multiplied in the complex plane")
@@ -886,7 +1097,7 @@ def _cost(n, D, heads):
     }
 
 
-@wrong("multi_head_attention.multi_head_cost", "W_O forgotten")
+@wrong("multi_head_attention.multi_head_cost", "W_O forgotten", says="You count three projections")
 def _(n, D, heads):
     return _cost(n, D, heads) | {"parameters": 3 * D * D, "projection_flops": 6 * n * D * D}
 
@@ -897,35 +1108,68 @@ def _(n, D, heads):
     return c | {k: c[k] * heads for k in ("parameters", "projection_flops", "attention_flops")}
 
 
-@wrong("multi_head_attention.multi_head_cost", "multiplications alone")
+@wrong(
+    "multi_head_attention.multi_head_cost",
+    "multiplications alone",
+    says="You count a multiplication and its",
+)
 def _(n, D, heads):
     c = _cost(n, D, heads)
     return c | {k: c[k] // 2 for k in ("projection_flops", "attention_flops")}
 
 
-@wrong("multi_head_attention.multi_head_cost", "one head's weights stored")
+@wrong(
+    "multi_head_attention.multi_head_cost",
+    "one head's weights stored",
+    says="You store one matrix of weights for all",
+)
 def _(n, D, heads):
     return _cost(n, D, heads) | {"weights_stored": n * n}
 
 
-@wrong("multi_head_attention.multi_head_cost", "one head's attention counted")
+@wrong(
+    "multi_head_attention.multi_head_cost",
+    "one head's attention counted",
+    says="attention_flops is where the chain breaks",
+)
 def _(n, D, heads):
     return _cost(n, D, heads) | {"attention_flops": 4 * n * n * (D // heads)}
 
 
-@wrong("multi_head_attention.multi_head_cost", "one of attention's two products")
+@wrong(
+    "multi_head_attention.multi_head_cost",
+    "one of attention's two products",
+    says="You count one of the two products",
+)
 def _(n, D, heads):
     return _cost(n, D, heads) | {"attention_flops": 2 * n * n * D}
 
 
-@wrong("multi_head_attention.multi_head_cost", "biases counted")
+@wrong(
+    "multi_head_attention.multi_head_cost",
+    "biases counted",
+    says="You count a bias of D numbers for each",
+)
 def _(n, D, heads):
     return _cost(n, D, heads) | {"parameters": 4 * D * (D + 1)}
 
 
-@wrong("multi_head_attention.multi_head_cost", "projections of one token")
+@wrong(
+    "multi_head_attention.multi_head_cost",
+    "projections of one token",
+    says="projection_flops is where the chain breaks",
+)
 def _(n, D, heads):
     return _cost(n, D, heads) | {"projection_flops": 8 * D * D}
+
+
+@wrong(
+    "multi_head_attention.multi_head_cost",
+    "floats out of a division",
+    says="The numbers are right, but floats",
+)
+def _(n, D, heads):
+    return _cost(n, D, heads) | {"attention_flops": heads * 4 * n * n * (D / heads)}
 
 
 @right("multi_head_attention.multi_head_cost", "added up head by head")

@@ -20,42 +20,56 @@ from tutorial_lib.from_scratch.attention import (
 # scores
 
 
-@wrong("self_attention.scores", "not divided by the root of d")
+@wrong("self_attention.scores", "not divided by the root of d", says="Every score is too large")
 def _(Q, K):
     return Q @ K.mT
 
 
-@wrong("self_attention.scores", "divided by d, not its root")
+@wrong(
+    "self_attention.scores",
+    "divided by d, not its root",
+    says="You divide by d where the paper divides",
+)
 def _(Q, K):
     return Q @ K.mT / Q.shape[-1]
 
 
-@wrong("self_attention.scores", "root of the number of keys")
+@wrong(
+    "self_attention.scores",
+    "root of the number of keys",
+    says="You divide by the root of the number of",
+)
 def _(Q, K):
     return Q @ K.mT / K.shape[-2] ** 0.5
 
 
-@wrong("self_attention.scores", "K.T turns the batch round too")
+@wrong("self_attention.scores", "K.T turns the batch round too", says="`.T` reverses all axes")
 def _(Q, K):
     return Q @ K.T / Q.shape[-1] ** 0.5
 
 
-@wrong("self_attention.scores", "keys by queries")
+@wrong("self_attention.scores", "keys by queries", says="Your rows belong to the keys and your")
 def _(Q, K):
     return K @ Q.mT / K.shape[-1] ** 0.5
 
 
-@wrong("self_attention.scores", "np.sqrt makes float32 into float64")
+@wrong(
+    "self_attention.scores",
+    "np.sqrt makes float32 into float64",
+    says="float32 went in and float64 came out",
+)
 def _(Q, K):
     return Q @ K.mT / np.sqrt(Q.shape[-1])
 
 
-@wrong("self_attention.scores", "d read from axis 1")
+@wrong("self_attention.scores", "d read from axis 1", says="You divide by the root of `Q.shape[1]`")
 def _(Q, K):
     return Q @ K.mT / Q.shape[1] ** 0.5
 
 
-@wrong("self_attention.scores", "scales the given Q in place")
+@wrong(
+    "self_attention.scores", "scales the given Q in place", says="changes its argument Q in place"
+)
 def _(Q, K):
     Q /= Q.shape[-1] ** 0.5
     return Q @ K.mT
@@ -75,30 +89,42 @@ def _(Q, K):
 # softmax
 
 
-@wrong("self_attention.softmax", "overflows on large scores")
+@wrong("self_attention.softmax", "overflows on large scores", says="Right for small scores")
 def _(S):
     e = np.exp(S)
     return e / e.sum(axis=-1, keepdims=True)
 
 
-@wrong("self_attention.softmax", "one maximum for all rows")
+@wrong(
+    "self_attention.softmax",
+    "one maximum for all rows",
+    says="You subtract the largest score of the",
+)
 def _(S):
     e = np.exp(S - S.max())
     return e / e.sum(axis=-1, keepdims=True)
 
 
-@wrong("self_attention.softmax", "columns sum to one")
+@wrong("self_attention.softmax", "columns sum to one", says="Each column of yours sums to one")
 def _(S):
     e = np.exp(S - S.max(axis=0, keepdims=True))
     return e / e.sum(axis=0, keepdims=True)
 
 
-@wrong("self_attention.softmax", "normalised over everything")
+@wrong(
+    "self_attention.softmax",
+    "normalised over everything",
+    says="All your weights together sum to one",
+)
 def _(S):
     return scipy.special.softmax(S)
 
 
-@wrong("self_attention.softmax", "axis 1 for any number of axes")
+@wrong(
+    "self_attention.softmax",
+    "axis 1 for any number of axes",
+    says="Each column of yours sums to one",
+)
 def _(S):
     e = np.exp(S - S.max(axis=1, keepdims=True))
     return e / e.sum(axis=1, keepdims=True)
@@ -110,20 +136,30 @@ def _(S):
     return e / e.sum(axis=-1, keepdims=True)
 
 
-@wrong("self_attention.softmax", "shifts the given scores in place")
+@wrong(
+    "self_attention.softmax",
+    "shifts the given scores in place",
+    says="changes its argument S in place",
+)
 def _(S):
     S -= S.max(axis=-1, keepdims=True)
     e = np.exp(S)
     return e / e.sum(axis=-1, keepdims=True)
 
 
-@wrong("self_attention.softmax", "sum without keepdims")
+@wrong(
+    "self_attention.softmax", "sum without keepdims", says="The sum of each row has lost its axis"
+)
 def _(S):
     e = np.exp(S - S.max(axis=-1, keepdims=True))
     return e / e.sum(axis=-1)
 
 
-@wrong("self_attention.softmax", "subtracts the minimum")
+@wrong(
+    "self_attention.softmax",
+    "subtracts the minimum",
+    says="You subtract each row's smallest number",
+)
 def _(S):
     e = np.exp(S - S.min(axis=-1, keepdims=True))
     return e / e.sum(axis=-1, keepdims=True)
@@ -148,22 +184,38 @@ def _(S):
 # masked_softmax
 
 
-@wrong("self_attention.masked_softmax", "masks after, rows do not sum to one")
+@wrong(
+    "self_attention.masked_softmax",
+    "masks after, rows do not sum to one",
+    says="You mask after the softmax",
+)
 def _(S, mask):
     return softmax(S) * mask
 
 
-@wrong("self_attention.masked_softmax", "looks where it may not")
+@wrong(
+    "self_attention.masked_softmax",
+    "looks where it may not",
+    says="Your mask is the wrong way round",
+)
 def _(S, mask):
     return np.nan_to_num(softmax(np.where(mask, -np.inf, S)))
 
 
-@wrong("self_attention.masked_softmax", "-1e9 spreads a forbidden row evenly")
+@wrong(
+    "self_attention.masked_softmax",
+    "-1e9 spreads a forbidden row evenly",
+    says="You use a large negative number instead",
+)
 def _(S, mask):
     return softmax(np.where(mask, S, -1e9))
 
 
-@wrong("self_attention.masked_softmax", "NaN in a row without a place")
+@wrong(
+    "self_attention.masked_softmax",
+    "NaN in a row without a place",
+    says="Right as long as each query may look",
+)
 def _(S, mask):
     e = np.where(mask, S, -np.inf)
     with np.errstate(invalid="ignore"):
@@ -171,12 +223,20 @@ def _(S, mask):
         return e / e.sum(axis=-1, keepdims=True)
 
 
-@wrong("self_attention.masked_softmax", "forbidden scores are 0, not minus infinity")
+@wrong(
+    "self_attention.masked_softmax",
+    "forbidden scores are 0, not minus infinity",
+    says="You set forbidden scores to zero",
+)
 def _(S, mask):
     return softmax(S * mask)
 
 
-@wrong("self_attention.masked_softmax", "maximum over forbidden places too")
+@wrong(
+    "self_attention.masked_softmax",
+    "maximum over forbidden places too",
+    says="You take each row's maximum before the",
+)
 def _(S, mask):
     e = np.exp(S - S.max(axis=-1, keepdims=True)) * mask
     total = e.sum(axis=-1, keepdims=True)
@@ -188,7 +248,11 @@ def _(S, mask):
     return softmax(np.where(mask, S, -100.0)) * mask.any(axis=-1, keepdims=True)
 
 
-@wrong("self_attention.masked_softmax", "fills the given scores in place")
+@wrong(
+    "self_attention.masked_softmax",
+    "fills the given scores in place",
+    says="changes its argument S in place",
+)
 def _(S, mask):
     S[~np.broadcast_to(mask, S.shape)] = -np.inf
     top = S.max(axis=-1, keepdims=True)
@@ -205,6 +269,18 @@ def _(S, mask):
     e = np.exp(S - np.where(np.isfinite(top), top, 0))
     total = e.sum(axis=-1, keepdims=True)
     return e / np.where(total > 0, total, 1)
+
+
+@wrong(
+    "self_attention.masked_softmax",
+    "a small number added to the sum",
+    says="Nearly right: the difference is far",
+)
+def _(S, mask):
+    S = np.where(mask, S, -np.inf)
+    top = S.max(axis=-1, keepdims=True)
+    e = np.exp(S - np.where(np.isfinite(top), top, 0))
+    return e / (e.sum(axis=-1, keepdims=True) + 1e-6)
 
 
 @right("self_attention.masked_softmax", "NaN replaced afterwards")
@@ -226,27 +302,39 @@ def _(S, mask):
 # causal_mask
 
 
-@wrong("self_attention.causal_mask", "looks at the future")
+@wrong(
+    "self_attention.causal_mask",
+    "looks at the future",
+    says="Each token looks at itself and at the",
+)
 def _(n):
     return np.triu(np.ones((n, n), dtype=bool))
 
 
-@wrong("self_attention.causal_mask", "not at itself")
+@wrong("self_attention.causal_mask", "not at itself", says="The diagonal is missing")
 def _(n):
     return np.tril(np.ones((n, n), dtype=bool), k=-1)
 
 
-@wrong("self_attention.causal_mask", "floats, not bools")
+@wrong("self_attention.causal_mask", "floats, not bools", says="The right places, but as numbers")
 def _(n):
     return np.tril(np.ones((n, n)))
 
 
-@wrong("self_attention.causal_mask", "one token too far")
+@wrong(
+    "self_attention.causal_mask",
+    "one token too far",
+    says="Off by one: each token sees one token of",
+)
 def _(n):
     return np.arange(n)[:, None] + 1 >= np.arange(n)
 
 
-@wrong("self_attention.causal_mask", "minus infinity to be added to scores")
+@wrong(
+    "self_attention.causal_mask",
+    "minus infinity to be added to scores",
+    says="This is the mask that is added to scores",
+)
 def _(n):
     return np.where(np.tri(n) > 0, 0, -np.inf)
 
@@ -275,21 +363,21 @@ def _(n):
 # attention
 
 
-@wrong("self_attention.attention", "returns the output alone")
+@wrong("self_attention.attention", "returns the output alone", says="You return the output alone")
 def _(Q, K, V, mask=None):
     S = scores(Q, K)
     P = softmax(S) if mask is None else masked_softmax(S, mask)
     return P @ V
 
 
-@wrong("self_attention.attention", "weights first, output second")
+@wrong("self_attention.attention", "weights first, output second", says="returned in another order")
 def _(Q, K, V, mask=None):
     S = scores(Q, K)
     P = softmax(S) if mask is None else masked_softmax(S, mask)
     return P, P @ V
 
 
-@wrong("self_attention.attention", "mask ignored")
+@wrong("self_attention.attention", "mask ignored", says="You do not use the mask")
 def _(Q, K, V, mask=None):
     P = softmax(scores(Q, K))
     return P @ V, P
@@ -302,7 +390,7 @@ def _(Q, K, V, mask=None):
     return P @ V, P
 
 
-@wrong("self_attention.attention", "scores not scaled")
+@wrong("self_attention.attention", "scores not scaled", says="The 1/√d is missing")
 def _(Q, K, V, mask=None):
     S = Q @ K.mT
     P = softmax(S) if mask is None else masked_softmax(S, mask)
@@ -316,18 +404,31 @@ def _(Q, K, V, mask=None):
     return P.mT @ V, P
 
 
-@wrong("self_attention.attention", "softmax over the queries")
+@wrong(
+    "self_attention.attention", "softmax over the queries", says="You normalise over the queries"
+)
 def _(Q, K, V, mask=None):
     S = scores(Q, K) if mask is None else np.where(mask, scores(Q, K), -np.inf)
     P = masked_softmax(S.mT, np.isfinite(S.mT)).mT
     return P @ V, P
 
 
-@wrong("self_attention.attention", "output masked, not the weights")
+@wrong(
+    "self_attention.attention",
+    "output masked, not the weights",
+    says="You mask the weights after the softmax",
+)
 def _(Q, K, V, mask=None):
     P = softmax(scores(Q, K))
     if mask is not None:
         P = P * mask
+    return P @ V, P
+
+
+@wrong("self_attention.attention", "root of the values' width")
+def _(Q, K, V, mask=None):
+    S = Q @ K.mT / V.shape[-1] ** 0.5
+    P = softmax(S) if mask is None else masked_softmax(S, mask)
     return P @ V, P
 
 
@@ -352,32 +453,40 @@ def _(Q, K, V, mask=None):
 # cross_attention
 
 
-@wrong("self_attention.cross_attention", "the memory asks")
+@wrong("self_attention.cross_attention", "the memory asks", says="The memory asks and X answers")
 def _(X, memory, W_Q, W_K, W_V):
     return attention(memory @ W_Q, X @ W_K, X @ W_V)[0]
 
 
-@wrong("self_attention.cross_attention", "values from X")
+@wrong("self_attention.cross_attention", "values from X", says="Your values come from X")
 def _(X, memory, W_Q, W_K, W_V):
     return attention(X @ W_Q, memory @ W_K, X @ W_V)[0]
 
 
-@wrong("self_attention.cross_attention", "self-attention, memory ignored")
+@wrong(
+    "self_attention.cross_attention",
+    "self-attention, memory ignored",
+    says="This is self-attention",
+)
 def _(X, memory, W_Q, W_K, W_V):
     return attention(X @ W_Q, X @ W_K, X @ W_V)[0]
 
 
-@wrong("self_attention.cross_attention", "returns weights as well")
+@wrong("self_attention.cross_attention", "returns weights as well", says="return it alone")
 def _(X, memory, W_Q, W_K, W_V):
     return attention(X @ W_Q, memory @ W_K, memory @ W_V)
 
 
-@wrong("self_attention.cross_attention", "W_Q and W_K exchanged")
+@wrong("self_attention.cross_attention", "W_Q and W_K exchanged", says="W_Q and W_K are swapped")
 def _(X, memory, W_Q, W_K, W_V):
     return attention(X @ W_K, memory @ W_Q, memory @ W_V)[0]
 
 
-@wrong("self_attention.cross_attention", "values not projected")
+@wrong(
+    "self_attention.cross_attention",
+    "values not projected",
+    says="You leave out the projection of the",
+)
 def _(X, memory, W_Q, W_K, W_V):
     return attention(X @ W_Q, memory @ W_K, memory)[0]
 
@@ -386,6 +495,12 @@ def _(X, memory, W_Q, W_K, W_V):
 def _(X, memory, W_Q, W_K, W_V):
     both = np.concatenate([X, memory], axis=-2)
     return attention(X @ W_Q, both @ W_K, both @ W_V)[0]
+
+
+@wrong("self_attention.cross_attention", "root of D, not of d", says="You divide by the root of D")
+def _(X, memory, W_Q, W_K, W_V):
+    S = (X @ W_Q) @ (memory @ W_K).mT / X.shape[-1] ** 0.5
+    return softmax(S) @ (memory @ W_V)
 
 
 @right("self_attention.cross_attention", "values projected after the mean, keys never")
@@ -397,17 +512,29 @@ def _(X, memory, W_Q, W_K, W_V):
 # softmax_backward
 
 
-@wrong("self_attention.softmax_backward", "the Jacobian's diagonal alone")
+@wrong(
+    "self_attention.softmax_backward",
+    "the Jacobian's diagonal alone",
+    says="You keep only the diagonal of the",
+)
 def _(dP, P):
     return dP * P * (1 - P)
 
 
-@wrong("self_attention.softmax_backward", "sum over the whole array")
+@wrong(
+    "self_attention.softmax_backward",
+    "sum over the whole array",
+    says="You sum over the whole array",
+)
 def _(dP, P):
     return P * (dP - (dP * P).sum())
 
 
-@wrong("self_attention.softmax_backward", "sum of dP without weights")
+@wrong(
+    "self_attention.softmax_backward",
+    "sum of dP without weights",
+    says="You subtract the plain sum of dP",
+)
 def _(dP, P):
     return P * (dP - dP.sum(axis=-1, keepdims=True))
 
@@ -417,17 +544,23 @@ def _(dP, P):
     return dP - (dP * P).sum(axis=-1, keepdims=True)
 
 
-@wrong("self_attention.softmax_backward", "the sign turned round")
+@wrong("self_attention.softmax_backward", "the sign turned round", says="The sign is wrong")
 def _(dP, P):
     return P * ((dP * P).sum(axis=-1, keepdims=True) - dP)
 
 
-@wrong("self_attention.softmax_backward", "sum along the queries")
+@wrong(
+    "self_attention.softmax_backward", "sum along the queries", says="You sum along the wrong axis"
+)
 def _(dP, P):
     return P * (dP - (dP * P).sum(axis=-2, keepdims=True))
 
 
-@wrong("self_attention.softmax_backward", "a mean for the sum")
+@wrong(
+    "self_attention.softmax_backward",
+    "a mean for the sum",
+    says="You take the mean over the row where the",
+)
 def _(dP, P):
     return P * (dP - (dP * P).mean(axis=-1, keepdims=True))
 
@@ -461,40 +594,62 @@ def _gradients(dZ, Q, K, V, mask, scale_Q=True, scale_K=True):
     }
 
 
-@wrong("self_attention.attention_backward", "no scale on the way back")
+@wrong(
+    "self_attention.attention_backward",
+    "no scale on the way back",
+    says="The scale is missing from dQ and dK",
+)
 def _(dZ, Q, K, V, mask=None):
     return _gradients(dZ, Q, K, V, mask, False, False)
 
 
-@wrong("self_attention.attention_backward", "scale forgotten in dK")
+@wrong(
+    "self_attention.attention_backward",
+    "scale forgotten in dK",
+    says="dK is where the chain breaks",
+)
 def _(dZ, Q, K, V, mask=None):
     return _gradients(dZ, Q, K, V, mask, True, False)
 
 
-@wrong("self_attention.attention_backward", "scale counted in dS already")
+@wrong(
+    "self_attention.attention_backward",
+    "scale counted in dS already",
+    says="dS is where the chain breaks",
+)
 def _(dZ, Q, K, V, mask=None):
     g = _gradients(dZ, Q, K, V, mask)
     return g | {"dS": g["dS"] / Q.shape[-1] ** 0.5}
 
 
-@wrong("self_attention.attention_backward", "weights of the pass without a mask")
+@wrong(
+    "self_attention.attention_backward",
+    "weights of the pass without a mask",
+    says="You do not use the mask",
+)
 def _(dZ, Q, K, V, mask=None):
     return _gradients(dZ, Q, K, V, None)
 
 
-@wrong("self_attention.attention_backward", "dQ and dK exchanged")
+@wrong("self_attention.attention_backward", "dQ and dK exchanged", says="dQ and dK are swapped")
 def _(dZ, Q, K, V, mask=None):
     g = _gradients(dZ, Q, K, V, mask)
     return g | {"dQ": g["dK"], "dK": g["dQ"]}
 
 
-@wrong("self_attention.attention_backward", "dK without transposing dS")
+@wrong(
+    "self_attention.attention_backward", "dK without transposing dS", says="dK should be dSᵀ Q / √d"
+)
 def _(dZ, Q, K, V, mask=None):
     g = _gradients(dZ, Q, K, V, mask)
     return g | {"dK": g["dS"] @ Q / Q.shape[-1] ** 0.5}
 
 
-@wrong("self_attention.attention_backward", "softmax's diagonal alone")
+@wrong(
+    "self_attention.attention_backward",
+    "softmax's diagonal alone",
+    says="You treat each weight as if it depended",
+)
 def _(dZ, Q, K, V, mask=None):
     P = attention(Q, K, V, mask)[1]
     dP = dZ @ V.mT
@@ -512,13 +667,17 @@ def _(dZ, Q, K, V, mask=None):
     return {"dV": P.T @ dZ, "dP": dP, "dS": dS, "dQ": dS @ K / root, "dK": dS.T @ Q / root}
 
 
-@wrong("self_attention.attention_backward", "dV is P dZ, not transposed")
+@wrong("self_attention.attention_backward", "dV is P dZ, not transposed", says="dV should be Pᵀ dZ")
 def _(dZ, Q, K, V, mask=None):
     g = _gradients(dZ, Q, K, V, mask)
     return g | {"dV": attention(Q, K, V, mask)[1] @ dZ}
 
 
-@wrong("self_attention.attention_backward", "dP set to zero where masked")
+@wrong(
+    "self_attention.attention_backward",
+    "dP set to zero where masked",
+    says="dP is where the chain breaks",
+)
 def _(dZ, Q, K, V, mask=None):
     g = _gradients(dZ, Q, K, V, mask)
     return g if mask is None else g | {"dP": np.where(mask, g["dP"], 0)}
@@ -554,7 +713,11 @@ def _(dZ, Q, K, V, mask=None):
 # dot_product_attention
 
 
-@wrong("self_attention.dot_product_attention", "fills where it may look")
+@wrong(
+    "self_attention.dot_product_attention",
+    "fills where it may look",
+    says="You fill where the mask is True",
+)
 def _(q, k, v, mask=None):
     s = q @ k.mT / q.shape[-1] ** 0.5
     if mask is not None:
@@ -572,7 +735,11 @@ def _(q, k, v, mask=None):
     return p @ v, p
 
 
-@wrong("self_attention.dot_product_attention", "softmax along axis 1")
+@wrong(
+    "self_attention.dot_product_attention",
+    "softmax along axis 1",
+    says="`softmax(dim=1)` is right for a batch of",
+)
 def _(q, k, v, mask=None):
     s = q @ k.mT / q.shape[-1] ** 0.5
     if mask is not None:
@@ -581,7 +748,9 @@ def _(q, k, v, mask=None):
     return p @ v, p
 
 
-@wrong("self_attention.dot_product_attention", "no gradient flows")
+@wrong(
+    "self_attention.dot_product_attention", "no gradient flows", says="Where did you leave autograd"
+)
 @torch.no_grad()
 def _(q, k, v, mask=None):
     s = q @ k.mT / q.shape[-1] ** 0.5
@@ -591,7 +760,11 @@ def _(q, k, v, mask=None):
     return p @ v, p
 
 
-@wrong("self_attention.dot_product_attention", "weights detached before the values")
+@wrong(
+    "self_attention.dot_product_attention",
+    "weights detached before the values",
+    says="right, the gradient is not",
+)
 def _(q, k, v, mask=None):
     s = q @ k.mT / q.shape[-1] ** 0.5
     if mask is not None:
@@ -600,7 +773,11 @@ def _(q, k, v, mask=None):
     return p.detach() @ v, p
 
 
-@wrong("self_attention.dot_product_attention", "weights masked after the softmax")
+@wrong(
+    "self_attention.dot_product_attention",
+    "weights masked after the softmax",
+    says="You mask the weights after the softmax",
+)
 def _(q, k, v, mask=None):
     p = (q @ k.mT / q.shape[-1] ** 0.5).softmax(dim=-1)
     if mask is not None:
@@ -608,7 +785,11 @@ def _(q, k, v, mask=None):
     return p @ v, p
 
 
-@wrong("self_attention.dot_product_attention", "transposes the batch with the keys")
+@wrong(
+    "self_attention.dot_product_attention",
+    "transposes the batch with the keys",
+    says="is right for one matrix only",
+)
 def _(q, k, v, mask=None):
     s = q @ k.transpose(0, 1) / q.shape[-1] ** 0.5
     if mask is not None:
@@ -626,7 +807,7 @@ def _(q, k, v, mask=None):
     return p @ v, p
 
 
-@wrong("self_attention.dot_product_attention", "forgets to scale")
+@wrong("self_attention.dot_product_attention", "forgets to scale", says="The scale is missing")
 def _(q, k, v, mask=None):
     s = q @ k.mT
     if mask is not None:
@@ -635,9 +816,19 @@ def _(q, k, v, mask=None):
     return p @ v, p
 
 
-@right("self_attention.dot_product_attention", "the fused kernel, and weights by hand")
+@wrong("self_attention.dot_product_attention", "fused kernel, no mask of one axis")
 def _(q, k, v, mask=None):
     z = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+    s = q @ k.mT / q.shape[-1] ** 0.5
+    if mask is not None:
+        s = s.masked_fill(~mask, -torch.inf)
+    return z, s.softmax(-1)
+
+
+@right("self_attention.dot_product_attention", "the fused kernel, and weights by hand")
+def _(q, k, v, mask=None):
+    whole = None if mask is None else mask.expand(*q.shape[:-1], k.shape[-2])
+    z = F.scaled_dot_product_attention(q, k, v, attn_mask=whole)
     s = torch.einsum("...nd,...md->...nm", q, k) * q.shape[-1] ** -0.5
     if mask is not None:
         s = s.masked_fill(~mask, torch.finfo(s.dtype).min)
@@ -656,7 +847,11 @@ def _(q, k, v, mask=None):
 # online_attention
 
 
-@wrong("self_attention.online_attention", "old sums not brought up to date")
+@wrong(
+    "self_attention.online_attention",
+    "old sums not brought up to date",
+    says="What you summed before a new maximum",
+)
 def _(q, K, V, block):
     m, l, o = -np.inf, 0.0, 0.0
     for i in range(0, len(K), block):
@@ -667,7 +862,11 @@ def _(q, K, V, block):
     return o / l
 
 
-@wrong("self_attention.online_attention", "l brought up to date, o not")
+@wrong(
+    "self_attention.online_attention",
+    "l brought up to date, o not",
+    says="You rescale the denominator l and forget",
+)
 def _(q, K, V, block):
     m, l, o = -np.inf, 0.0, np.zeros(V.shape[1])
     for i in range(0, len(K), block):
@@ -680,7 +879,11 @@ def _(q, K, V, block):
     return o / l
 
 
-@wrong("self_attention.online_attention", "drops the keys of the last, short block")
+@wrong(
+    "self_attention.online_attention",
+    "drops the keys of the last, short block",
+    says="The last block is left out when it is",
+)
 def _(q, K, V, block):
     m, l, o = -np.inf, 0.0, np.zeros(V.shape[1])
     for b in range(len(K) // block):
@@ -694,7 +897,11 @@ def _(q, K, V, block):
     return o / l
 
 
-@wrong("self_attention.online_attention", "the highest score starts at 0")
+@wrong(
+    "self_attention.online_attention",
+    "the highest score starts at 0",
+    says="You start the maximum at 0",
+)
 def _(q, K, V, block):
     m, l, o = 0.0, 0.0, np.zeros(V.shape[1])
     for i in range(0, len(K), block):
@@ -707,7 +914,7 @@ def _(q, K, V, block):
     return o / l
 
 
-@wrong("self_attention.online_attention", "not divided by l")
+@wrong("self_attention.online_attention", "not divided by l", says="The last division is missing")
 def _(q, K, V, block):
     m, o = -np.inf, np.zeros(V.shape[1])
     for i in range(0, len(K), block):
@@ -718,13 +925,21 @@ def _(q, K, V, block):
     return o
 
 
-@wrong("self_attention.online_attention", "a plain mean of the blocks' outputs")
+@wrong(
+    "self_attention.online_attention",
+    "a plain mean of the blocks' outputs",
+    says="You average the blocks",
+)
 def _(q, K, V, block):
     parts = range(0, len(K), block)
     return np.mean([attention(q[None], K[i:][:block], V[i:][:block])[0][0] for i in parts], axis=0)
 
 
-@wrong("self_attention.online_attention", "no maximum, exp overflows")
+@wrong(
+    "self_attention.online_attention",
+    "no maximum, exp overflows",
+    says="NaN appears where a number should be",
+)
 def _(q, K, V, block):
     l, o = 0.0, 0.0
     for i in range(0, len(K), block):
@@ -733,7 +948,9 @@ def _(q, K, V, block):
     return o / l
 
 
-@wrong("self_attention.online_attention", "scores not scaled")
+@wrong(
+    "self_attention.online_attention", "scores not scaled", says="The scores are not divided by √d"
+)
 def _(q, K, V, block):
     m, l, o = -np.inf, 0.0, np.zeros(V.shape[1])
     for i in range(0, len(K), block):
@@ -744,6 +961,32 @@ def _(q, K, V, block):
         o = o * np.exp(m - new) + e @ V[i : i + block]
         m = new
     return o / l
+
+
+@wrong(
+    "self_attention.online_attention", "the factor upside down", says="The factor is turned round"
+)
+def _(q, K, V, block):
+    s = K[:block] @ q / len(q) ** 0.5
+    m = s.max()
+    l, o = np.exp(s - m).sum(), np.exp(s - m) @ V[:block]
+    for i in range(block, len(K), block):
+        s = K[i : i + block] @ q / len(q) ** 0.5
+        new = max(m, s.max())
+        e = np.exp(s - new)
+        l = l * np.exp(new - m) + e.sum()
+        o = o * np.exp(new - m) + e @ V[i : i + block]
+        m = new
+    return o / l
+
+
+@wrong("self_attention.online_attention", "exactly two blocks")
+def _(q, K, V, block):
+    s = K @ q / len(q) ** 0.5
+    a, b = s[:block], s[block:][:block]
+    m = max(a.max(), b.max(initial=-np.inf))
+    e = np.exp(np.concatenate([a, b]) - m)
+    return e @ V[: 2 * block] / e.sum()
 
 
 @right("self_attention.online_attention", "key by key, whatever the block")
@@ -772,27 +1015,41 @@ def _(q, K, V, block):
 # equivariance_error
 
 
-@wrong("self_attention.equivariance_error", "measures invariance")
+@wrong("self_attention.equivariance_error", "measures invariance", says="You test invariance")
 def _(f, X, order):
     return float(np.abs(f(X[order]) - f(X)).max())
 
 
-@wrong("self_attention.equivariance_error", "reorders twice, does not undo")
+@wrong(
+    "self_attention.equivariance_error",
+    "reorders twice, does not undo",
+    says="You apply the inverse order on one of",
+)
 def _(f, X, order):
     return float(np.abs(f(X[order])[order] - f(X)).max())
 
 
-@wrong("self_attention.equivariance_error", "the mean difference")
+@wrong(
+    "self_attention.equivariance_error", "the mean difference", says="You take the mean difference"
+)
 def _(f, X, order):
     return float(np.abs(f(X[order]) - f(X)[order]).mean())
 
 
-@wrong("self_attention.equivariance_error", "largest difference with its sign")
+@wrong(
+    "self_attention.equivariance_error",
+    "largest difference with its sign",
+    says="The differences are signed",
+)
 def _(f, X, order):
     return float((f(X[order]) - f(X)[order]).max())
 
 
-@wrong("self_attention.equivariance_error", "reorders features")
+@wrong(
+    "self_attention.equivariance_error",
+    "reorders features",
+    says="You reorder the features, not the tokens",
+)
 def _(f, X, order):
     return float(np.abs(f(X[:, order]) - f(X)[:, order]).max())
 
@@ -808,16 +1065,30 @@ def _(f, X, order):
     return float(not np.allclose(f(X[order]), f(X)[order]))
 
 
-@wrong("self_attention.equivariance_error", "compares an output with itself")
+@wrong(
+    "self_attention.equivariance_error",
+    "compares an output with itself",
+    says="Where it fails, yours is zero everywhere",
+)
 def _(f, X, order):
     return float(np.abs(f(X)[order] - f(X[order][np.argsort(order)])[order]).max())
 
 
-@wrong("self_attention.equivariance_error", "reorders the given tokens in place")
+@wrong(
+    "self_attention.equivariance_error",
+    "reorders the given tokens in place",
+    says="changes its argument X in place",
+)
 def _(f, X, order):
     after = f(X)[order]
     X[:] = X[order]
     return float(np.abs(f(X) - after).max())
+
+
+@wrong("self_attention.equivariance_error", "the inverse order on both paths")
+def _(f, X, order):
+    back = np.argsort(order)
+    return float(np.abs(f(X[back]) - f(X)[back]).max())
 
 
 @right("self_attention.equivariance_error", "undoes the order on the other path")
@@ -844,7 +1115,11 @@ def _(Q, K, V):
     return e @ V / e.sum(axis=-1, keepdims=True)
 
 
-@wrong("self_attention.causal_attention", "no longer sees itself")
+@wrong(
+    "self_attention.causal_attention",
+    "no longer sees itself",
+    says="Now the first token may look at nothing",
+)
 def _(Q, K, V):
     n, d = Q.shape
     S = Q @ K.mT / d**0.5
@@ -855,7 +1130,11 @@ def _(Q, K, V):
     return e @ V / e.sum(axis=-1, keepdims=True)
 
 
-@wrong("self_attention.causal_attention", "sees itself and the future")
+@wrong(
+    "self_attention.causal_attention",
+    "sees itself and the future",
+    says="You turned the comparison round",
+)
 def _(Q, K, V):
     n, d = Q.shape
     S = Q @ K.mT / d**0.5
@@ -909,27 +1188,41 @@ def _(Q, K, V):
 # attention_flops
 
 
-@wrong("self_attention.attention_flops", "multiplications alone")
+@wrong(
+    "self_attention.attention_flops",
+    "multiplications alone",
+    says="You count a multiplication and its",
+)
 def _(n, m, d, d_v):
     return n * m * (d + d_v)
 
 
-@wrong("self_attention.attention_flops", "values as wide as keys")
+@wrong(
+    "self_attention.attention_flops",
+    "values as wide as keys",
+    says="You take the values to be as wide as the",
+)
 def _(n, m, d, d_v):
     return 4 * n * m * d
 
 
-@wrong("self_attention.attention_flops", "as many keys as queries")
+@wrong(
+    "self_attention.attention_flops",
+    "as many keys as queries",
+    says="You square the number of queries",
+)
 def _(n, m, d, d_v):
     return 2 * n * n * (d + d_v)
 
 
-@wrong("self_attention.attention_flops", "the scores alone")
+@wrong("self_attention.attention_flops", "the scores alone", says="Only Q Kᵀ is counted")
 def _(n, m, d, d_v):
     return 2 * n * m * d
 
 
-@wrong("self_attention.attention_flops", "one addition fewer than products")
+@wrong(
+    "self_attention.attention_flops", "one addition fewer than products", says="You count exactly"
+)
 def _(n, m, d, d_v):
     return n * m * (2 * d - 1) + n * d_v * (2 * m - 1)
 

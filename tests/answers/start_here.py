@@ -7,17 +7,25 @@ import numpy as np
 from answers import right, wrong
 
 
-@wrong("start_here.weighted_mean", "a sum, not divided by the weights")
+@wrong(
+    "start_here.weighted_mean",
+    "a sum, not divided by the weights",
+    says="You sum the weighted vectors and stop",
+)
 def _(values, weights):
     return weights @ values
 
 
-@wrong("start_here.weighted_mean", "divided by how many there are")
+@wrong(
+    "start_here.weighted_mean",
+    "divided by how many there are",
+    says="You divide by how many vectors there are",
+)
 def _(values, weights):
     return (weights[:, None] * values).mean(axis=0)
 
 
-@wrong("start_here.weighted_mean", "weights ignored")
+@wrong("start_here.weighted_mean", "weights ignored", says="You ignore the weights")
 def _(values, weights):
     return values.mean(axis=0)
 
@@ -38,15 +46,28 @@ def _(values, weights):
     return (values * weights).sum(axis=0) / weights.sum()
 
 
-@wrong("start_here.weighted_mean", "weights of Euclidean length one")
+@wrong(
+    "start_here.weighted_mean",
+    "weights of Euclidean length one",
+    says="a factor that changes from case to case",
+)
 def _(values, weights):
     return weights / np.linalg.norm(weights) @ values
 
 
-@wrong("start_here.weighted_mean", "scales the given weights in place")
+@wrong(
+    "start_here.weighted_mean",
+    "scales the given weights in place",
+    says="changes its argument weights in place",
+)
 def _(values, weights):
     weights /= weights.sum()
     return weights @ values
+
+
+@wrong("start_here.weighted_mean", "a small number added to the sum")
+def _(values, weights):
+    return weights @ values / (weights.sum() + 1e-8)
 
 
 @right("start_here.weighted_mean", "np.average")

@@ -27,31 +27,39 @@ from tutorial_lib.from_scratch.normalization import layer_norm, layer_norm_backw
 # gelu_backward
 
 
-@wrong("transformer.gelu_backward", "x taken for a constant in Phi")
+@wrong("transformer.gelu_backward", "x taken for a constant in Phi", says="You keep Φ(x) alone")
 def _(dy, x):
     return dy * 0.5 * (1 + erf(x / 2**0.5))
 
 
-@wrong("transformer.gelu_backward", "not multiplied by what comes from above")
+@wrong(
+    "transformer.gelu_backward",
+    "not multiplied by what comes from above",
+    says="This is the derivative itself",
+)
 def _(dy, x):
     Phi = 0.5 * (1 + erf(x / 2**0.5))
     return Phi + x * np.exp(-(x**2) / 2) / (2 * np.pi) ** 0.5
 
 
-@wrong("transformer.gelu_backward", "np.sqrt makes float32 into float64")
+@wrong("transformer.gelu_backward", "np.sqrt makes float32 into float64", says="their dtype is not")
 def _(dy, x):
     Phi = 0.5 * (1 + erf(x / np.sqrt(2)))
     return dy * (Phi + x * np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi))
 
 
-@wrong("transformer.gelu_backward", "derivative of the tanh approximation")
+@wrong(
+    "transformer.gelu_backward",
+    "derivative of the tanh approximation",
+    says="Close, and off in the third or fourth",
+)
 def _(dy, x):
     c = (2 / np.pi) ** 0.5
     t = np.tanh(c * (x + 0.044715 * x**3))
     return dy * (0.5 * (1 + t) + 0.5 * x * (1 - t**2) * c * (1 + 3 * 0.044715 * x**2))
 
 
-@wrong("transformer.gelu_backward", "density without its factor x")
+@wrong("transformer.gelu_backward", "density without its factor x", says="You add φ(x) as it is")
 def _(dy, x):
     Phi = 0.5 * (1 + erf(x / 2**0.5))
     return dy * (Phi + np.exp(-(x**2) / 2) / (2 * np.pi) ** 0.5)
@@ -63,12 +71,18 @@ def _(dy, x):
     return dy * (Phi + x * np.exp(-(x**2) / 2) / (2 * np.pi))
 
 
-@wrong("transformer.gelu_backward", "erf of x, not of x over root 2")
+@wrong(
+    "transformer.gelu_backward",
+    "erf of x, not of x over root 2",
+    says="Your Φ is erf(x) with the root of 2 left",
+)
 def _(dy, x):
     return dy * (0.5 * (1 + erf(x)) + x * np.exp(-(x**2) / 2) / (2 * np.pi) ** 0.5)
 
 
-@wrong("transformer.gelu_backward", "derivative of ReLU")
+@wrong(
+    "transformer.gelu_backward", "derivative of ReLU", says="This is the gradient of ReLU: 0 or 1"
+)
 def _(dy, x):
     return dy * (x > 0)
 
@@ -98,17 +112,25 @@ def _feed_forward_backward(dY, X, W, U=None, A=None, back=gelu_backward):
     return g | {"dW_1": first["dW"], "db_1": first["db"], "dX": first["dX"]}
 
 
-@wrong("transformer.feed_forward_backward", "GELU's backward given its output")
+@wrong(
+    "transformer.feed_forward_backward",
+    "GELU's backward given its output",
+    says="You take the slope of GELU at A",
+)
 def _(dY, X, W):
     return _feed_forward_backward(dY, X, W, back=lambda dA, U: gelu_backward(dA, gelu(U)))
 
 
-@wrong("transformer.feed_forward_backward", "GELU left out on the way back")
+@wrong(
+    "transformer.feed_forward_backward",
+    "GELU left out on the way back",
+    says="You pass dA on as dU",
+)
 def _(dY, X, W):
     return _feed_forward_backward(dY, X, W, back=lambda dA, U: dA)
 
 
-@wrong("transformer.feed_forward_backward", "dW_2 from U, not from A")
+@wrong("transformer.feed_forward_backward", "dW_2 from U, not from A", says="dW_2 is made from U")
 def _(dY, X, W):
     g = _feed_forward_backward(dY, X, W)
     U = X @ W["W_1"] + W["b_1"]
@@ -120,30 +142,50 @@ def _(dY, X, W):
     return _feed_forward_backward(dY, X, W, U=X @ W["W_1"])
 
 
-@wrong("transformer.feed_forward_backward", "ReLU's mask for GELU's derivative")
+@wrong(
+    "transformer.feed_forward_backward",
+    "ReLU's mask for GELU's derivative",
+    says="Your bend has the slopes of ReLU",
+)
 def _(dY, X, W):
     return _feed_forward_backward(dY, X, W, back=lambda dA, U: dA * (U > 0))
 
 
-@wrong("transformer.feed_forward_backward", "bias gradients averaged over the tokens")
+@wrong(
+    "transformer.feed_forward_backward",
+    "bias gradients averaged over the tokens",
+    says="db_2 is where the chain breaks",
+)
 def _(dY, X, W):
     g = _feed_forward_backward(dY, X, W)
     tokens = X[..., 0].size
     return g | {"db_1": g["db_1"] / tokens, "db_2": g["db_2"] / tokens}
 
 
-@wrong("transformer.feed_forward_backward", "biases summed along the first axis only")
+@wrong(
+    "transformer.feed_forward_backward",
+    "biases summed along the first axis only",
+    says="db_2 is where the chain breaks",
+)
 def _(dY, X, W):
     g = _feed_forward_backward(dY, X, W)
     return g | {"db_1": g["dU"].sum(axis=0), "db_2": dY.sum(axis=0)}
 
 
-@wrong("transformer.feed_forward_backward", "GELU's derivative alone for dU")
+@wrong(
+    "transformer.feed_forward_backward",
+    "GELU's derivative alone for dU",
+    says="dU is where the chain breaks",
+)
 def _(dY, X, W):
     return _feed_forward_backward(dY, X, W, back=lambda dA, U: gelu_backward(np.ones_like(U), U))
 
 
-@wrong("transformer.feed_forward_backward", "dW_1 from A, transposed to fit")
+@wrong(
+    "transformer.feed_forward_backward",
+    "dW_1 from A, transposed to fit",
+    says="dW_1 is where the chain breaks",
+)
 def _(dY, X, W):
     g = _feed_forward_backward(dY, X, W)
     return g | {"dW_1": g["dW_2"].T}
@@ -166,32 +208,37 @@ def _(dY, X, W):
     U = np.einsum("...d,dh->...h", X, W["W_1"]) + W["b_1"]
     dA = np.einsum("...d,hd->...h", dY, W["W_2"])
     dU = gelu_backward(dA, U)
+    x, u, a, y = (M.reshape(-1, M.shape[-1]) for M in (X, dU, gelu(U), dY))
     return dict(
         dX=np.einsum("...h,dh->...d", dU, W["W_1"]),
         dU=dU,
         dA=dA,
-        dW_1=np.einsum("...d,...h->dh", X, dU),
-        db_1=np.einsum("...h->h", dU),
-        dW_2=np.einsum("...h,...d->hd", gelu(U), dY),
-        db_2=np.einsum("...d->d", dY),
+        dW_1=np.einsum("td,th->dh", x, u),
+        db_1=np.einsum("th->h", u),
+        dW_2=np.einsum("th,td->hd", a, y),
+        db_2=np.einsum("td->d", y),
     )
 
 
 # layer_norm
 
 
-@wrong("transformer.layer_norm", "mean and variance over the tokens")
+@wrong(
+    "transformer.layer_norm",
+    "mean and variance over the tokens",
+    says="You take mean and variance of each",
+)
 def _(X, gamma, beta, eps=1e-5):
     return gamma * (X - X.mean(axis=0)) / np.sqrt(X.var(axis=0) + eps) + beta
 
 
-@wrong("transformer.layer_norm", "eps outside the root")
+@wrong("transformer.layer_norm", "eps outside the root", says="eps stands outside the root")
 def _(X, gamma, beta, eps=1e-5):
     sigma = X.std(axis=-1, keepdims=True)
     return gamma * (X - X.mean(axis=-1, keepdims=True)) / (sigma + eps) + beta
 
 
-@wrong("transformer.layer_norm", "variance over D - 1")
+@wrong("transformer.layer_norm", "variance over D - 1", says="Your variance divides by D − 1")
 def _(X, gamma, beta, eps=1e-5):
     D = X.shape[-1]
     centred = X - X.mean(axis=-1, keepdims=True)
@@ -205,42 +252,58 @@ def _(X, gamma, beta, eps=1e-5):
     return gamma * centred / np.sqrt(X.var(axis=-1, keepdims=True) + 1e-5) + beta
 
 
-@wrong("transformer.layer_norm", "no eps")
+@wrong("transformer.layer_norm", "no eps", says="Without eps a token whose features are")
 def _(X, gamma, beta, eps=1e-5):
     centred = X - X.mean(axis=-1, keepdims=True)
     return gamma * centred / X.std(axis=-1, keepdims=True) + beta
 
 
-@wrong("transformer.layer_norm", "gamma and beta exchanged")
+@wrong("transformer.layer_norm", "gamma and beta exchanged", says="gamma and beta are swapped")
 def _(X, gamma, beta, eps=1e-5):
     centred = X - X.mean(axis=-1, keepdims=True)
     return beta * centred / np.sqrt(X.var(axis=-1, keepdims=True) + eps) + gamma
 
 
-@wrong("transformer.layer_norm", "one mean for the whole array")
+@wrong(
+    "transformer.layer_norm",
+    "one mean for the whole array",
+    says="One mean and one variance for the whole",
+)
 def _(X, gamma, beta, eps=1e-5):
     return gamma * (X - X.mean()) / np.sqrt(X.var() + eps) + beta
 
 
-@wrong("transformer.layer_norm", "divided by the variance")
+@wrong(
+    "transformer.layer_norm",
+    "divided by the variance",
+    says="You divide by the variance and not by",
+)
 def _(X, gamma, beta, eps=1e-5):
     centred = X - X.mean(axis=-1, keepdims=True)
     return gamma * centred / (X.var(axis=-1, keepdims=True) + eps) + beta
 
 
-@wrong("transformer.layer_norm", "axis 1 for any number of axes")
+@wrong(
+    "transformer.layer_norm",
+    "axis 1 for any number of axes",
+    says="You take mean and variance of each",
+)
 def _(X, gamma, beta, eps=1e-5):
     centred = X - X.mean(axis=1, keepdims=True)
     return gamma * centred / np.sqrt(X.var(axis=1, keepdims=True) + eps) + beta
 
 
-@wrong("transformer.layer_norm", "shifted first, then scaled")
+@wrong("transformer.layer_norm", "shifted first, then scaled", says="You shift before you scale")
 def _(X, gamma, beta, eps=1e-5):
     centred = X - X.mean(axis=-1, keepdims=True)
     return gamma * (centred / np.sqrt(X.var(axis=-1, keepdims=True) + eps) + beta)
 
 
-@wrong("transformer.layer_norm", "centres the given tokens in place")
+@wrong(
+    "transformer.layer_norm",
+    "centres the given tokens in place",
+    says="changes its argument X in place",
+)
 def _(X, gamma, beta, eps=1e-5):
     X -= X.mean(axis=-1, keepdims=True)
     return gamma * X / np.sqrt((X**2).mean(axis=-1, keepdims=True) + eps) + beta
@@ -286,38 +349,62 @@ def _norm_backward(dY, X, gamma, eps):
     }
 
 
-@wrong("transformer.layer_norm_backward", "mean and variance taken for constants")
+@wrong(
+    "transformer.layer_norm_backward",
+    "mean and variance taken for constants",
+    says="You take μ and σ² for constants",
+)
 def _(dY, X, gamma, eps=1e-5):
     g = _norm_backward(dY, X, gamma, eps)
     return g | {"dX": g["dXhat"] / _normed(X, eps)[1]}
 
 
-@wrong("transformer.layer_norm_backward", "nothing through the variance")
+@wrong(
+    "transformer.layer_norm_backward",
+    "nothing through the variance",
+    says="The way through the variance is missing",
+)
 def _(dY, X, gamma, eps=1e-5):
     g = _norm_backward(dY, X, gamma, eps)
     return g | {"dX": (g["dXhat"] - _row_mean(g["dXhat"])) / _normed(X, eps)[1]}
 
 
-@wrong("transformer.layer_norm_backward", "nothing through the mean")
+@wrong(
+    "transformer.layer_norm_backward",
+    "nothing through the mean",
+    says="The way through the mean is missing",
+)
 def _(dY, X, gamma, eps=1e-5):
     g = _norm_backward(dY, X, gamma, eps)
     Xhat, s = _normed(X, eps)
     return g | {"dX": (g["dXhat"] - Xhat * _row_mean(g["dXhat"] * Xhat)) / s}
 
 
-@wrong("transformer.layer_norm_backward", "gamma left out on the way to X")
+@wrong(
+    "transformer.layer_norm_backward",
+    "gamma left out on the way to X",
+    says="dX is where the chain breaks",
+)
 def _(dY, X, gamma, eps=1e-5):
     g = _norm_backward(dY, X, gamma, eps)
     return g | {"dX": _norm_backward(dY, X, np.ones_like(gamma), eps)["dX"]}
 
 
-@wrong("transformer.layer_norm_backward", "not divided by the spread")
+@wrong(
+    "transformer.layer_norm_backward",
+    "not divided by the spread",
+    says="dX is where the chain breaks",
+)
 def _(dY, X, gamma, eps=1e-5):
     g = _norm_backward(dY, X, gamma, eps)
     return g | {"dX": g["dX"] * _normed(X, eps)[1]}
 
 
-@wrong("transformer.layer_norm_backward", "sums in place of means")
+@wrong(
+    "transformer.layer_norm_backward",
+    "sums in place of means",
+    says="dX takes sums over the features where",
+)
 def _(dY, X, gamma, eps=1e-5):
     g = _norm_backward(dY, X, gamma, eps)
     Xhat, s = _normed(X, eps)
@@ -326,7 +413,11 @@ def _(dY, X, gamma, eps=1e-5):
     return g | {"dX": (a - a.sum(axis=-1, keepdims=True) - Xhat * total) / s}
 
 
-@wrong("transformer.layer_norm_backward", "dgamma from X, not normed")
+@wrong(
+    "transformer.layer_norm_backward",
+    "dgamma from X, not normed",
+    says="gamma multiplies X in your dgamma",
+)
 def _(dY, X, gamma, eps=1e-5):
     g = _norm_backward(dY, X, gamma, eps)
     return g | {"dgamma": (dY * X).sum(axis=tuple(range(X.ndim - 1)))}
@@ -338,7 +429,11 @@ def _(dY, X, gamma, eps=1e-5):
     return g | {"dgamma": dY * _normed(X, eps)[0], "dbeta": dY}
 
 
-@wrong("transformer.layer_norm_backward", "summed along the first axis only")
+@wrong(
+    "transformer.layer_norm_backward",
+    "summed along the first axis only",
+    says="summed over the first axis only",
+)
 def _(dY, X, gamma, eps=1e-5):
     g = _norm_backward(dY, X, gamma, eps)
     return g | {"dgamma": (dY * _normed(X, eps)[0]).sum(axis=0), "dbeta": dY.sum(axis=0)}
@@ -353,6 +448,18 @@ def _(dY, X, gamma, eps=1e-5):
 def _(dY, X, gamma, eps=1e-5):
     g = _norm_backward(dY, X, gamma, eps)
     return g | {"dgamma": g["dbeta"], "dbeta": g["dgamma"]}
+
+
+@wrong(
+    "transformer.layer_norm_backward",
+    "means over the tokens in dX",
+    says="dX is where the chain breaks",
+)
+def _(dY, X, gamma, eps=1e-5):
+    g = _norm_backward(dY, X, gamma, eps)
+    Xhat, s = _normed(X, eps)
+    a = g["dXhat"]
+    return g | {"dX": (a - a.mean(axis=0) - Xhat * (a * Xhat).mean(axis=0)) / s}
 
 
 @right("transformer.layer_norm_backward", "three ways, added up")
@@ -392,7 +499,9 @@ def _norms(W):
     )
 
 
-@wrong("transformer.encoder_layer", "norm_first the wrong way round")
+@wrong(
+    "transformer.encoder_layer", "norm_first the wrong way round", says="The two orders are swapped"
+)
 def _(X, W, heads, norm_first, mask=None):
     norm_1, norm_2 = _norms(W)
     if norm_first:
@@ -403,7 +512,11 @@ def _(X, W, heads, norm_first, mask=None):
     return R + feed_forward(norm_2(R), W)
 
 
-@wrong("transformer.encoder_layer", "residual round the normed tokens")
+@wrong(
+    "transformer.encoder_layer",
+    "residual round the normed tokens",
+    says="In Pre-LN your residual starts from the",
+)
 def _(X, W, heads, norm_first, mask=None):
     norm_1, norm_2 = _norms(W)
     if norm_first:
@@ -414,7 +527,7 @@ def _(X, W, heads, norm_first, mask=None):
     return norm_2(R + feed_forward(R, W))
 
 
-@wrong("transformer.encoder_layer", "always Pre-LN")
+@wrong("transformer.encoder_layer", "always Pre-LN", says="Your layer is Pre-LN whatever is asked")
 def _(X, W, heads, norm_first, mask=None):
     norm_1, norm_2 = _norms(W)
     A = norm_1(X)
@@ -422,7 +535,11 @@ def _(X, W, heads, norm_first, mask=None):
     return R + feed_forward(norm_2(R), W)
 
 
-@wrong("transformer.encoder_layer", "keys and values from the tokens not normed")
+@wrong(
+    "transformer.encoder_layer",
+    "keys and values from the tokens not normed",
+    says="In Pre-LN your queries come from the",
+)
 def _(X, W, heads, norm_first, mask=None):
     norm_1, norm_2 = _norms(W)
     if norm_first:
@@ -432,7 +549,9 @@ def _(X, W, heads, norm_first, mask=None):
     return norm_2(R + feed_forward(R, W))
 
 
-@wrong("transformer.encoder_layer", "the first norm twice")
+@wrong(
+    "transformer.encoder_layer", "the first norm twice", says="Both norms use gamma_1 and beta_1"
+)
 def _(X, W, heads, norm_first, mask=None):
     norm, _ = _norms(W)
     if norm_first:
@@ -443,7 +562,9 @@ def _(X, W, heads, norm_first, mask=None):
     return norm(R + feed_forward(R, W))
 
 
-@wrong("transformer.encoder_layer", "mask not passed on")
+@wrong(
+    "transformer.encoder_layer", "mask not passed on", says="Right without a mask, wrong with one"
+)
 def _(X, W, heads, norm_first, mask=None):
     norm_1, norm_2 = _norms(W)
     if norm_first:
@@ -463,7 +584,11 @@ def _(X, W, heads, norm_first, mask=None):
     return norm_2(feed_forward(norm_1(X + _attend(X, X, W, heads, mask)), W))
 
 
-@wrong("transformer.encoder_layer", "Post-LN norms the branch, not the sum")
+@wrong(
+    "transformer.encoder_layer",
+    "Post-LN norms the branch, not the sum",
+    says="In Post-LN you norm the branch and then",
+)
 def _(X, W, heads, norm_first, mask=None):
     norm_1, norm_2 = _norms(W)
     if norm_first:
@@ -474,7 +599,11 @@ def _(X, W, heads, norm_first, mask=None):
     return R + norm_2(feed_forward(R, W))
 
 
-@wrong("transformer.encoder_layer", "second residual from X")
+@wrong(
+    "transformer.encoder_layer",
+    "second residual from X",
+    says="Your second residual starts from the",
+)
 def _(X, W, heads, norm_first, mask=None):
     norm_1, norm_2 = _norms(W)
     if norm_first:
@@ -504,6 +633,17 @@ def _(X, W, heads, norm_first, mask=None):
         R = X + multi_head_attention(A, A, W, heads, mask)
         return R + feed_forward(norm_2(R), W)
     R = norm_1(X + multi_head_attention(X, X, W, heads, mask))
+    return norm_2(R + feed_forward(R, W))
+
+
+@wrong("transformer.encoder_layer", "one head whatever is asked")
+def _(X, W, heads, norm_first, mask=None):
+    norm_1, norm_2 = _norms(W)
+    if norm_first:
+        A = norm_1(X)
+        R = X + _attend(A, A, W, 1, mask)
+        return R + feed_forward(norm_2(R), W)
+    R = norm_1(X + _attend(X, X, W, 1, mask))
     return norm_2(R + feed_forward(R, W))
 
 
@@ -578,22 +718,38 @@ def _layer_backward(
     return g | {"dX": dX}
 
 
-@wrong("transformer.encoder_layer_backward", "nothing through keys and values")
+@wrong(
+    "transformer.encoder_layer_backward",
+    "nothing through keys and values",
+    says="dgamma_1 is where the chain breaks",
+)
 def _(dY, X, W, heads, norm_first, mask=None):
     return _layer_backward(dY, X, W, heads, norm_first, mask, memory=False)
 
 
-@wrong("transformer.encoder_layer_backward", "nothing along the first residual")
+@wrong(
+    "transformer.encoder_layer_backward",
+    "nothing along the first residual",
+    says="dX is where the chain breaks",
+)
 def _(dY, X, W, heads, norm_first, mask=None):
     return _layer_backward(dY, X, W, heads, norm_first, mask, first_residual=False)
 
 
-@wrong("transformer.encoder_layer_backward", "nothing along the second residual")
+@wrong(
+    "transformer.encoder_layer_backward",
+    "nothing along the second residual",
+    says="dR is where the chain breaks",
+)
 def _(dY, X, W, heads, norm_first, mask=None):
     return _layer_backward(dY, X, W, heads, norm_first, mask, second_residual=False)
 
 
-@wrong("transformer.encoder_layer_backward", "attention's backward given X, not its norm")
+@wrong(
+    "transformer.encoder_layer_backward",
+    "attention's backward given X, not its norm",
+    says="dW_O is where the chain breaks",
+)
 def _(dY, X, W, heads, norm_first, mask=None):
     return _layer_backward(dY, X, W, heads, norm_first, mask, attend_given=X)
 
@@ -603,17 +759,29 @@ def _(dY, X, W, heads, norm_first, mask=None):
     return _layer_backward(dY, X, W, heads, norm_first, mask, norm_1_given=X)
 
 
-@wrong("transformer.encoder_layer_backward", "mask forgotten")
+@wrong(
+    "transformer.encoder_layer_backward",
+    "mask forgotten",
+    says="Right without a mask, wrong with one",
+)
 def _(dY, X, W, heads, norm_first, mask=None):
     return _layer_backward(dY, X, W, heads, norm_first, None)
 
 
-@wrong("transformer.encoder_layer_backward", "always Pre-LN")
+@wrong(
+    "transformer.encoder_layer_backward",
+    "always Pre-LN",
+    says="This is the way back through a Pre-LN",
+)
 def _(dY, X, W, heads, norm_first, mask=None):
     return _layer_backward(dY, X, W, heads, True, mask)
 
 
-@wrong("transformer.encoder_layer_backward", "the two norms' gradients exchanged")
+@wrong(
+    "transformer.encoder_layer_backward",
+    "the two norms' gradients exchanged",
+    says="dgamma_2 is where the chain breaks",
+)
 def _(dY, X, W, heads, norm_first, mask=None):
     g = _layer_backward(dY, X, W, heads, norm_first, mask)
     swap = {"dgamma_1": "dgamma_2", "dgamma_2": "dgamma_1"}
@@ -621,7 +789,11 @@ def _(dY, X, W, heads, norm_first, mask=None):
     return g | {n: g[m] for n, m in swap.items()}
 
 
-@wrong("transformer.encoder_layer_backward", "mask on the way forward only")
+@wrong(
+    "transformer.encoder_layer_backward",
+    "mask on the way forward only",
+    says="dW_O is where the chain breaks",
+)
 def _(dY, X, W, heads, norm_first, mask=None):
     g = _layer_backward(dY, X, W, heads, norm_first, mask)
     dR, A = g["dR"], X
@@ -639,7 +811,11 @@ def _(dY, X, W, heads, norm_first, mask=None):
     return g | {"dX": back + dR}
 
 
-@wrong("transformer.encoder_layer_backward", "Pre-LN's second norm given its output")
+@wrong(
+    "transformer.encoder_layer_backward",
+    "Pre-LN's second norm given its output",
+    says="dgamma_2 is where the chain breaks",
+)
 def _(dY, X, W, heads, norm_first, mask=None):
     if not norm_first:
         return _layer_backward(dY, X, W, heads, norm_first, mask)
@@ -654,6 +830,12 @@ def _(dY, X, W, heads, norm_first, mask=None):
     g = feed | attend | _names(norm_2, 2) | _names(norm_1, 1)
     g |= {"dR": dR, "dX": dR + norm_1["dX"]}
     return {n: g[n] for n in g if n not in ("dA", "dU", "dH", "dQ", "dK", "dV", "dmemory")}
+
+
+@wrong("transformer.encoder_layer_backward", "gamma_1 in both norms")
+def _(dY, X, W, heads, norm_first, mask=None):
+    W = W | {"gamma_2": W["gamma_1"], "beta_2": W["beta_1"]}
+    return _layer_backward(dY, X, W, heads, norm_first, mask)
 
 
 @right("transformer.encoder_layer_backward", "PyTorch's autograd")
@@ -734,14 +916,18 @@ def _cosine(t):
     return 0.5 * (1 + math.cos(math.pi * t))
 
 
-@wrong("transformer.warmup_cosine", "zero at step 0")
+@wrong("transformer.warmup_cosine", "zero at step 0", says="Your warm-up starts from 0")
 def _(step, steps, warmup, peak):
     if step < warmup:
         return peak * step / warmup
     return peak * _cosine((step - warmup) / (steps - warmup))
 
 
-@wrong("transformer.warmup_cosine", "cosine over all steps, not the remaining")
+@wrong(
+    "transformer.warmup_cosine",
+    "cosine over all steps, not the remaining",
+    says="The cosine starts counting at step 0",
+)
 def _(step, steps, warmup, peak):
     if step < warmup:
         return peak * (step + 1) / warmup
@@ -761,7 +947,9 @@ def _(step, steps, warmup, peak):
     return peak * _cosine((step - warmup) / (steps - warmup))
 
 
-@wrong("transformer.warmup_cosine", "falls in a straight line")
+@wrong(
+    "transformer.warmup_cosine", "falls in a straight line", says="You fall along a straight line"
+)
 def _(step, steps, warmup, peak):
     if step < warmup:
         return peak * (step + 1) / warmup
@@ -782,7 +970,11 @@ def _(step, steps, warmup, peak):
     return peak * _cosine((step - warmup) / max(1, steps - warmup - 1))
 
 
-@wrong("transformer.warmup_cosine", "a cosine not lifted above 0")
+@wrong(
+    "transformer.warmup_cosine",
+    "a cosine not lifted above 0",
+    says="Your rate becomes negative halfway",
+)
 def _(step, steps, warmup, peak):
     if step < warmup:
         return peak * (step + 1) / warmup
@@ -796,7 +988,11 @@ def _(step, steps, warmup, peak):
     return _cosine((step - warmup) / (steps - warmup))
 
 
-@wrong("transformer.warmup_cosine", "warmup divided in whole numbers")
+@wrong(
+    "transformer.warmup_cosine",
+    "warmup divided in whole numbers",
+    says="Where it fails, yours is zero everywhere",
+)
 def _(step, steps, warmup, peak):
     if step < warmup:
         return float((step + 1) // warmup * peak)
@@ -835,32 +1031,48 @@ def _(words, begin, padding):
     return inputs, targets, targets != padding
 
 
-@wrong("transformer.shifted_targets", "counts where the input is a word")
+@wrong(
+    "transformer.shifted_targets",
+    "counts where the input is a word",
+    says="The loss counts where the input is a",
+)
 def _(words, begin, padding):
     first = np.full_like(words[:, :1], begin)
     inputs = np.concatenate([first, words], axis=1)[:, :-1]
     return inputs, words, inputs != padding
 
 
-@wrong("transformer.shifted_targets", "padding counts too")
+@wrong("transformer.shifted_targets", "padding counts too", says="The loss counts at every place")
 def _(words, begin, padding):
     first = np.full_like(words[:, :1], begin)
     inputs = np.concatenate([first, words], axis=1)[:, :-1]
     return inputs, words, np.ones_like(words, dtype=bool)
 
 
-@wrong("transformer.shifted_targets", "last word comes round to the front")
+@wrong(
+    "transformer.shifted_targets",
+    "last word comes round to the front",
+    says="Your rows are rolled round",
+)
 def _(words, begin, padding):
     return np.roll(words, 1, axis=1), words, words != padding
 
 
-@wrong("transformer.shifted_targets", "inputs one too long")
+@wrong(
+    "transformer.shifted_targets",
+    "inputs one too long",
+    says="Your inputs have one place more than the",
+)
 def _(words, begin, padding):
     first = np.full_like(words[:, :1], begin)
     return np.concatenate([first, words], axis=1), words, words != padding
 
 
-@wrong("transformer.shifted_targets", "begin written over the first word")
+@wrong(
+    "transformer.shifted_targets",
+    "begin written over the first word",
+    says="You overwrite the first word with",
+)
 def _(words, begin, padding):
     inputs = words.copy()
     inputs[:, 0] = begin
@@ -874,10 +1086,19 @@ def _(words, begin, padding):
     return inputs, words, (words != padding) & (words != begin)
 
 
-@wrong("transformer.shifted_targets", "moved the wrong way")
+@wrong(
+    "transformer.shifted_targets", "moved the wrong way", says="The inputs run ahead of the targets"
+)
 def _(words, begin, padding):
     last = np.full_like(words[:, :1], begin)
     return np.concatenate([words[:, 1:], last], axis=1), words, words != padding
+
+
+@wrong("transformer.shifted_targets", "0 taken for the padding")
+def _(words, begin, padding):
+    first = np.full_like(words[:, :1], begin)
+    inputs = np.concatenate([first, words], axis=1)[:, :-1]
+    return inputs, words, words != 0
 
 
 @right("transformer.shifted_targets", "all but the last word, behind begin")
@@ -897,7 +1118,11 @@ def _(words, begin, padding):
 # attend_with_cache
 
 
-@wrong("transformer.attend_with_cache", "does not see itself")
+@wrong(
+    "transformer.attend_with_cache",
+    "does not see itself",
+    says="You attend first and append afterwards",
+)
 def _(x, K, V, W_Q, W_K, W_V):
     if K.shape[-2] == 0:
         z = x @ W_V
@@ -906,49 +1131,71 @@ def _(x, K, V, W_Q, W_K, W_V):
     return z, np.concatenate([K, x @ W_K], axis=-2), np.concatenate([V, x @ W_V], axis=-2)
 
 
-@wrong("transformer.attend_with_cache", "newest first in the cache")
+@wrong(
+    "transformer.attend_with_cache",
+    "newest first in the cache",
+    says="The newest token is put before the",
+)
 def _(x, K, V, W_Q, W_K, W_V):
     K = np.concatenate([x @ W_K, K], axis=-2)
     V = np.concatenate([x @ W_V, V], axis=-2)
     return attention(x @ W_Q, K, V)[0], K, V
 
 
-@wrong("transformer.attend_with_cache", "cache given back as it came")
+@wrong(
+    "transformer.attend_with_cache",
+    "cache given back as it came",
+    says="The output is right and the cache comes",
+)
 def _(x, K, V, W_Q, W_K, W_V):
     K_all = np.concatenate([K, x @ W_K], axis=-2)
     V_all = np.concatenate([V, x @ W_V], axis=-2)
     return attention(x @ W_Q, K_all, V_all)[0], K, V
 
 
-@wrong("transformer.attend_with_cache", "joined along the batch")
+@wrong(
+    "transformer.attend_with_cache",
+    "joined along the batch",
+    says="You append along the first axis",
+)
 def _(x, K, V, W_Q, W_K, W_V):
     K = np.concatenate([K, x @ W_K], axis=0)
     V = np.concatenate([V, x @ W_V], axis=0)
     return attention(x @ W_Q, K, V)[0], K, V
 
 
-@wrong("transformer.attend_with_cache", "a causal mask cut to its first row")
+@wrong(
+    "transformer.attend_with_cache",
+    "a causal mask cut to its first row",
+    says="You lay a causal mask over the one query",
+)
 def _(x, K, V, W_Q, W_K, W_V):
     K = np.concatenate([K, x @ W_K], axis=-2)
     V = np.concatenate([V, x @ W_V], axis=-2)
     return attention(x @ W_Q, K, V, causal_mask(K.shape[-2])[:1])[0], K, V
 
 
-@wrong("transformer.attend_with_cache", "not scaled")
+@wrong("transformer.attend_with_cache", "not scaled", says="The cache is right, the output is not")
 def _(x, K, V, W_Q, W_K, W_V):
     K = np.concatenate([K, x @ W_K], axis=-2)
     V = np.concatenate([V, x @ W_V], axis=-2)
     return attention(x @ W_Q * W_Q.shape[1] ** 0.5, K, V)[0], K, V
 
 
-@wrong("transformer.attend_with_cache", "the output without its token axis")
+@wrong(
+    "transformer.attend_with_cache",
+    "the output without its token axis",
+    says="right numbers in the wrong shape",
+)
 def _(x, K, V, W_Q, W_K, W_V):
     K = np.concatenate([K, x @ W_K], axis=-2)
     V = np.concatenate([V, x @ W_V], axis=-2)
     return attention(x @ W_Q, K, V)[0][..., 0, :], K, V
 
 
-@wrong("transformer.attend_with_cache", "cache first, output last")
+@wrong(
+    "transformer.attend_with_cache", "cache first, output last", says="returned in another order"
+)
 def _(x, K, V, W_Q, W_K, W_V):
     K = np.concatenate([K, x @ W_K], axis=-2)
     V = np.concatenate([V, x @ W_V], axis=-2)
@@ -1002,51 +1249,77 @@ def _finish(log_p, finished, end):
     return log_p
 
 
-@wrong("transformer.beam_step", "finished ones go on with any word")
+@wrong(
+    "transformer.beam_step",
+    "finished ones go on with any word",
+    says="Finished hypotheses go on writing after",
+)
 def _(scores, log_p, finished, end, width):
     return _kept(scores[:, None] + log_p, width)
 
 
-@wrong("transformer.beam_step", "changes log_p in place")
+@wrong(
+    "transformer.beam_step", "changes log_p in place", says="changes its argument log_p in place"
+)
 def _(scores, log_p, finished, end, width):
     log_p[finished] = -torch.inf
     log_p[finished, end] = 0.0
     return _kept(scores[:, None] + log_p, width)
 
 
-@wrong("transformer.beam_step", "scores so far forgotten")
+@wrong(
+    "transformer.beam_step", "scores so far forgotten", says="You rank by the last word alone and"
+)
 def _(scores, log_p, finished, end, width):
     return _kept(_finish(log_p, finished, end), width)
 
 
-@wrong("transformer.beam_step", "words and parents exchanged")
+@wrong(
+    "transformer.beam_step", "words and parents exchanged", says="Parents and words are exchanged"
+)
 def _(scores, log_p, finished, end, width):
     scores, parents, words = _kept(scores[:, None] + _finish(log_p, finished, end), width)
     return scores, words, parents
 
 
-@wrong("transformer.beam_step", "row of the flat table by dividing by K")
+@wrong(
+    "transformer.beam_step",
+    "row of the flat table by dividing by K",
+    says="You divide by the number of hypotheses",
+)
 def _(scores, log_p, finished, end, width):
     totals = scores[:, None] + _finish(log_p, finished, end)
     scores, best = totals.flatten().topk(min(width, int((totals > -torch.inf).sum())))
     return scores, best // len(totals), best % len(totals)
 
 
-@wrong("transformer.beam_step", "always width, impossible ones too")
+@wrong(
+    "transformer.beam_step",
+    "always width, impossible ones too",
+    says="Among what you keep are texts with a",
+)
 def _(scores, log_p, finished, end, width):
     totals = scores[:, None] + _finish(log_p, finished, end)
     scores, best = totals.flatten().topk(min(width, totals.numel()))
     return scores, best // totals.shape[1], best % totals.shape[1]
 
 
-@wrong("transformer.beam_step", "finished ones pay for another end")
+@wrong(
+    "transformer.beam_step",
+    "finished ones pay for another end",
+    says="A finished hypothesis pays for the `end`",
+)
 def _(scores, log_p, finished, end, width):
     only = torch.full_like(log_p, -torch.inf)
     only[:, end] = log_p[:, end]
     return _kept(scores[:, None] + torch.where(finished[:, None], only, log_p), width)
 
 
-@wrong("transformer.beam_step", "the best word of each hypothesis")
+@wrong(
+    "transformer.beam_step",
+    "the best word of each hypothesis",
+    says="Each hypothesis gets its own best next",
+)
 def _(scores, log_p, finished, end, width):
     totals = scores[:, None] + _finish(log_p, finished, end)
     best, words = totals.max(dim=1)
@@ -1065,7 +1338,7 @@ def _(scores, log_p, finished, end, width):
     return scores, best // totals.shape[1], best % totals.shape[1]
 
 
-@wrong("transformer.beam_step", "finished ones dropped")
+@wrong("transformer.beam_step", "finished ones dropped", says="Finished hypotheses are thrown away")
 def _(scores, log_p, finished, end, width):
     return _kept(scores[:, None] + log_p.masked_fill(finished[:, None], -torch.inf), width)
 
@@ -1077,11 +1350,26 @@ def _(scores, log_p, finished, end, width):
     return scores[order], parents[order], words[order]
 
 
-@wrong("transformer.beam_step", "end at no cost, other words still open")
+@wrong(
+    "transformer.beam_step",
+    "end at no cost, other words still open",
+    says="The repeated `end` of a finished",
+)
 def _(scores, log_p, finished, end, width):
     log_p = log_p.clone()
     log_p[finished, end] = 0.0
     return _kept(scores[:, None] + log_p, width)
+
+
+@wrong("transformer.beam_step", "no more kept than there were")
+def _(scores, log_p, finished, end, width):
+    totals = scores[:, None] + _finish(log_p, finished, end)
+    return _kept(totals, min(width, len(scores)))
+
+
+@wrong("transformer.beam_step", "0 taken for the word end")
+def _(scores, log_p, finished, end, width):
+    return _kept(scores[:, None] + _finish(log_p, finished, 0), width)
 
 
 @right("transformer.beam_step", "a heap of all ways")
@@ -1122,7 +1410,7 @@ def _cost(dim, hidden, depth, n, m, size):
     }
 
 
-@wrong("transformer.transformer_cost", "biases forgotten")
+@wrong("transformer.transformer_cost", "biases forgotten", says="The biases are missing")
 def _(dim, hidden, depth, n, m, size):
     c = _cost(dim, hidden, depth, n, m, size)
     c["encoder_layer"] -= 5 * dim + hidden
@@ -1130,58 +1418,94 @@ def _(dim, hidden, depth, n, m, size):
     return c
 
 
-@wrong("transformer.transformer_cost", "cache of the words alone")
+@wrong(
+    "transformer.transformer_cost",
+    "cache of the words alone",
+    says="Your cache holds the words and not the",
+)
 def _(dim, hidden, depth, n, m, size):
     return _cost(dim, hidden, depth, n, m, size) | {"cache": 2 * depth * n * dim * size}
 
 
-@wrong("transformer.transformer_cost", "two norms in the decoder")
+@wrong(
+    "transformer.transformer_cost",
+    "two norms in the decoder",
+    says="decoder_layer is where the chain breaks",
+)
 def _(dim, hidden, depth, n, m, size):
     c = _cost(dim, hidden, depth, n, m, size)
     return c | {"decoder_layer": c["decoder_layer"] - 2 * dim}
 
 
-@wrong("transformer.transformer_cost", "keys without values in the cache")
+@wrong(
+    "transformer.transformer_cost",
+    "keys without values in the cache",
+    says="The cache holds half of what is needed",
+)
 def _(dim, hidden, depth, n, m, size):
     return _cost(dim, hidden, depth, n, m, size) | {"cache": depth * (n + m) * dim * size}
 
 
-@wrong("transformer.transformer_cost", "one layer's cache")
+@wrong("transformer.transformer_cost", "one layer's cache", says="Your cache is that of one layer")
 def _(dim, hidden, depth, n, m, size):
     return _cost(dim, hidden, depth, n, m, size) | {"cache": 2 * (n + m) * dim * size}
 
 
-@wrong("transformer.transformer_cost", "attention's products not counted")
+@wrong(
+    "transformer.transformer_cost",
+    "attention's products not counted",
+    says="Your operations are those of the linear",
+)
 def _(dim, hidden, depth, n, m, size):
     c = _cost(dim, hidden, depth, n, m, size)
     return c | {"flops": c["flops"] - 4 * m * m * dim}
 
 
-@wrong("transformer.transformer_cost", "multiplications alone")
+@wrong(
+    "transformer.transformer_cost",
+    "multiplications alone",
+    says="Your operations are half of what they",
+)
 def _(dim, hidden, depth, n, m, size):
     c = _cost(dim, hidden, depth, n, m, size)
     return c | {"flops": c["flops"] // 2}
 
 
-@wrong("transformer.transformer_cost", "one attention in the decoder")
+@wrong(
+    "transformer.transformer_cost",
+    "one attention in the decoder",
+    says="decoder_layer is where the chain breaks",
+)
 def _(dim, hidden, depth, n, m, size):
     c = _cost(dim, hidden, depth, n, m, size)
     return c | {"decoder_layer": c["encoder_layer"] + 2 * dim}
 
 
-@wrong("transformer.transformer_cost", "operations for n words, not m tokens")
+@wrong(
+    "transformer.transformer_cost",
+    "operations for n words, not m tokens",
+    says="Your operations are those for n tokens",
+)
 def _(dim, hidden, depth, n, m, size):
     return _cost(dim, hidden, depth, n, m, size) | {
         "flops": _cost(dim, hidden, depth, n, n, size)["flops"]
     }
 
 
-@wrong("transformer.transformer_cost", "cache in numbers, not bytes")
+@wrong(
+    "transformer.transformer_cost",
+    "cache in numbers, not bytes",
+    says="cache is where the chain breaks",
+)
 def _(dim, hidden, depth, n, m, size):
     return _cost(dim, hidden, depth, n, m, size) | {"cache": 2 * depth * (n + m) * dim}
 
 
-@wrong("transformer.transformer_cost", "operations of all layers")
+@wrong(
+    "transformer.transformer_cost",
+    "operations of all layers",
+    says="flops is where the chain breaks",
+)
 def _(dim, hidden, depth, n, m, size):
     c = _cost(dim, hidden, depth, n, m, size)
     return c | {"flops": depth * c["flops"]}
