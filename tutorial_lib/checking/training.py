@@ -10,10 +10,15 @@ that makes one with a memory, such as Adam, and `batches`, a list of tuples. The
 import torch
 
 from tutorial_lib.checking.exercise import Exercise
+from tutorial_lib.checking.trials import Rules
 
 
 class TrainingExercise(Exercise):
     """An exercise whose reference is a training step; the arguments are those of `Exercise`."""
+
+    @property
+    def rules(self):
+        return Rules(in_graph=False)  # what it gives are gradients and weights already
 
     def as_function(self, answer):
         @torch.random.fork_rng(devices=[])
@@ -28,6 +33,11 @@ class TrainingExercise(Exercise):
             for number, batch in enumerate(batches, 1):
                 torch.manual_seed(number)  # of dropout
                 loss = answer(module, state, *batch)
+                if torch.is_tensor(loss) and loss.requires_grad:
+                    raise TypeError(
+                        "the loss is a tensor that keeps its whole graph alive, expected a float: "
+                        "`.item()` gives one"
+                    )
                 found[f"loss of step {number}"] = torch.as_tensor(loss).detach().float()
                 if number == 1:
                     found["weights after step 1"] = _weights(module)
