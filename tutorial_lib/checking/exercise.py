@@ -125,7 +125,7 @@ class Exercise:
             self._refuse(f"✗ {self.name}: {problem}")
         self._record(True)
         print(f"✓ {self.name}: right on all {len(trials)} tries.")
-        mine.keep(self.slug, answer)
+        mine.keep(self.slug, self.name, answer)
         if told := self.when_right(trials[-1]):
             print(told)
         return answer

@@ -6,7 +6,8 @@ import time
 from pathlib import Path
 
 from tutorial_lib.checking import NotYet
-from tutorial_lib.checking.mine import HEADER, file_of, imports_of
+from tutorial_lib.checking.definitions import imports_of
+from tutorial_lib.checking.mine import HEADER, file_of
 from tutorial_lib.checking.running import own_lines
 from tutorial_lib.course.progress import exercises_of
 
