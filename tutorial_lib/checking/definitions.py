@@ -13,6 +13,7 @@ import linecache
 import math
 import symtable
 import sys
+import textwrap
 import types
 
 PLAIN = (bool, int, float, str, type(None))
@@ -33,7 +34,7 @@ def definitions(name: str, answer) -> dict[str, str]:
 def imports_of(function) -> list[str]:
     """The lines that import what a function or a class of a module uses, sorted."""
     known = _globals(function)
-    used = names(inspect.getsource(function))[1] & known.keys()
+    used = names(textwrap.dedent(inspect.getsource(function)))[1] & known.keys()
     return sorted(filter(None, (_import_line(name, known[name], known) for name in used)))
 
 
