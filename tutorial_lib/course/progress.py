@@ -13,14 +13,24 @@ LEFT = ' style="text-align:left"'  # JupyterLab aligns cells of a table to the r
 def exercises_of(slug: str) -> list:
     """The chapter's exercises in the order of its module (of `__all__`, if it has one); [] for a
     chapter that has none."""
+    from tutorial_lib.checking import Exercise
+
+    return [each for each in _all_of(slug) if isinstance(each, Exercise) and each.slug == slug]
+
+
+def goals_of(slug: str) -> list:
+    """What a chapter asks to be built from nothing."""
+    from tutorial_lib.checking.from_nothing import FromNothing
+
+    return [each for each in _all_of(slug) if isinstance(each, FromNothing) and each.slug == slug]
+
+
+def _all_of(slug: str) -> list:
     name = f"tutorial_lib.exercises.{slug}"
     if importlib.util.find_spec(name) is None:
         return []
-    from tutorial_lib.checking import Exercise
-
     module = importlib.import_module(name)
-    found = [getattr(module, name) for name in getattr(module, "__all__", vars(module))]
-    return [e for e in found if isinstance(e, Exercise) and e.slug == slug]
+    return [getattr(module, name) for name in getattr(module, "__all__", vars(module))]
 
 
 def course_exercises(root: Path = ROOT) -> list[tuple]:
