@@ -26,7 +26,8 @@ def test_a_detached_answer_is_told_so():
         return 2 * x
 
     cases = lambda rng: [dict(x=torch.ones(2, n, requires_grad=True)) for n in (2, 3)]  # noqa: E731
-    assert "is there a `detach`" in message(lambda x: 2 * x.detach(), make(double, cases))
+    text = " ".join(message(lambda x: 2 * x.detach(), make(double, cases)).split())
+    assert "is there a `detach`" in text
 
 
 def test_whole_numbers_of_any_width_are_alike():
@@ -63,7 +64,7 @@ def test_the_argument_that_no_right_gradient_reaches_is_named(answer, said):
     exercise = make(product, cases)
     assert exercise.check(lambda a, b: b * a)
     text = message(answer, exercise)
-    assert said in text and "numbers differ" not in text
+    assert said in text and "right numbers, but" in text
     assert text.count("with respect to") == 1
 
     @exercise.mistake("You cut b.")
@@ -127,7 +128,8 @@ def test_float64_where_float32_was_given_says_where_it_may_come_from():
         return x / 2**0.5
 
     exercise = make(root, lambda rng: [dict(x=np.ones(n, np.float32)) for n in (1, 2)])
-    assert "2 ** 0.5 is a plain one" in message(lambda x: x / np.sqrt(2), exercise)
+    text = " ".join(message(lambda x: x / np.sqrt(2), exercise).split())
+    assert "2 ** 0.5 is a plain one" in text
 
 
 def test_a_float_is_no_whole_number():

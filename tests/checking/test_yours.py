@@ -3,7 +3,6 @@
 import pickle
 import random
 import sys
-import types
 
 import numpy as np
 import pytest
@@ -18,11 +17,10 @@ COURSES = "centre: the course's own"
 
 
 @pytest.fixture
-def chapter():
-    module = types.ModuleType("tutorial_lib.exercises.small")
-    module.centre = make()
-    module.centre.slug = "small"
-    return module
+def exercise():
+    made = make()
+    made.slug = "small"
+    return made
 
 
 @pytest.fixture
@@ -46,17 +44,17 @@ def put(tmp_path, monkeypatch):
         sys.modules.pop(name, None)
 
 
-def test_what_passes_is_taken_and_nothing_else_happens(put, chapter, capsys):
+def test_what_passes_is_taken_and_nothing_else_happens(put, exercise, capsys):
     seeds = "import random, torch, numpy as np\nfor m in (random, np.random):\n    m.seed(1)\n"
     put(seeds + "torch.manual_seed(1)\nnp.seterr(all='raise')\nprint('read')\n" + RIGHT)
     before = np.random.get_state()[1].tolist(), random.getstate(), torch.get_rng_state().tolist()
-    answer = yours.yours(chapter, "centre")
+    answer = yours.yours(exercise)
     assert answer(np.array([1.0, 3.0])).tolist() == [-1, 1]
     assert capsys.readouterr().out == "centre: yours, from work/mine/04_small.py\n"
     after = np.random.get_state()[1].tolist(), random.getstate(), torch.get_rng_state().tolist()
     assert after == before and np.geterr()["over"] == "warn"
     assert attempts.load().exercises == {} and attempts.recording
-    assert yours.yours(chapter, "centre") is answer
+    assert yours.yours(exercise) is answer
 
 
 @pytest.mark.parametrize(
@@ -80,29 +78,31 @@ def test_what_passes_is_taken_and_nothing_else_happens(put, chapter, capsys):
         ("x = 1\n", "is still to be written"),
     ],
 )
-def test_what_does_not_pass_stops_nothing_and_is_told(put, chapter, capsys, monkeypatch, text, why):
+def test_what_does_not_pass_stops_nothing_and_is_told(
+    put, exercise, capsys, monkeypatch, text, why
+):
     monkeypatch.setattr(yours, "READ_IN", 0.2)
     put(text)
-    assert yours.yours(chapter, "centre") is centre
+    assert yours.yours(exercise) is centre
     said = capsys.readouterr().out
     assert said.startswith(f"{COURSES}; yours in work/mine/04_small.py {why}"), said
     assert said.count("\n") == 1 and not attempts.load().exercises and attempts.recording
 
 
 def test_without_a_file_or_a_learners_copy_the_sentence_is_one_and_the_same(
-    put, chapter, capsys, monkeypatch, tmp_path
+    put, exercise, capsys, monkeypatch, tmp_path
 ):
-    yours.yours(chapter, "centre")
+    yours.yours(exercise)
     monkeypatch.chdir(tmp_path)
-    assert yours.yours(chapter, "centre") is centre
+    assert yours.yours(exercise) is centre
     assert capsys.readouterr().out == f"{COURSES}, until yours has passed its check\n" * 2
 
 
-def test_a_name_that_no_exercise_has_is_an_error_that_lists_those_there_are():
-    with pytest.raises(ValueError, match="no exercise 'VisionTransfomer'; there are patchify, "):
-        yours.yours(vit, "VisionTransfomer")
-    with pytest.raises(TypeError, match="expected a module, .* got <exercise vit.patchify"):
-        yours.yours(vit.patchify, "patchify")
+def test_what_is_no_exercise_is_an_error_that_says_what_there_is():
+    with pytest.raises(AttributeError, match="has no VisionTransfomer; it has patchify, "):
+        yours.yours(vit.VisionTransfomer)
+    with pytest.raises(TypeError, match="expected an exercise, .*, got <.*FromNothing"):
+        yours.yours(vit.vit_from_nothing)
 
 
 def test_a_module_is_trained_saved_and_loaded_and_may_use_other_files(put):
@@ -112,7 +112,7 @@ def test_a_module_is_trained_saved_and_loaded_and_may_use_other_files(put):
     for name in ("patches", "positions", "transformer"):
         imports += f"from tutorial_lib.layers.{name} import *\n"
     put(imports + source, "vit")
-    model = yours.yours(vit, "VisionTransformer")(4, 2, 1, 3, dim=4, depth=1, heads=1, hidden=4)
+    model = yours.yours(vit.VisionTransformer)(4, 2, 1, 3, dim=4, depth=1, heads=1, hidden=4)
     assert type(model) is not vit.VisionTransformer.reference
     model(torch.zeros(1, 1, 4, 4)).sum().backward()
     model.head.bias.data -= model.head.bias.grad

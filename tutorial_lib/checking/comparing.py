@@ -6,16 +6,19 @@ kind of difference and one sentence about it.
 """
 
 import inspect
+import math
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from numbers import Number
 
 import numpy as np
-import torch
+
+from tutorial_lib.checking.layouts import is_tensor
 
 # Two right formulas may round differently; these are far above rounding and far below a mistake.
 TOLERANCE = {"float64": 1e-7, "float32": 1e-4, "float16": 1e-2, "bfloat16": 2e-2}
+LARGE = 10**7  # numbers; a result with more of them and of another size is not looked into
 
 
 @dataclass
@@ -28,8 +31,8 @@ class Difference:
 def as_array(value):
     """A NumPy array of the value, float64 where it holds floats; None for what is no array of
     numbers in memory."""
-    if isinstance(value, torch.Tensor):
-        if value.layout != torch.strided or value.is_meta:
+    if is_tensor(value):
+        if str(value.layout) != "torch.strided" or value.is_meta:
             return None
         value = value.detach().cpu()
         return value.double().numpy() if value.is_floating_point() else value.numpy()
@@ -51,9 +54,9 @@ def describe(value) -> str:
     """`array (2, 3) float64`, `list of 4`, `None`: what a value is, in a few words."""
     if value is None:
         return "None"
-    if isinstance(value, (np.ndarray, torch.Tensor)):
+    if is_tensor(value) or isinstance(value, np.ndarray):
         kind = "array"
-        if isinstance(value, torch.Tensor):
+        if is_tensor(value):
             layout = str(value.layout).removeprefix("torch.").replace("strided", "")
             kind = f"{'meta' if value.is_meta else layout} tensor".strip()
         return f"{kind} {tuple(value.shape)} {dtype_name(value)}"
@@ -94,15 +97,18 @@ def parts(value) -> dict:
     return {"": value}
 
 
-def compare(expected, actual) -> list[Difference]:
-    """Every place where `actual` is not `expected`; empty when they agree."""
+def compare(expected, actual, dtypes: bool = True) -> list[Difference]:
+    """Every place where `actual` is not `expected`; empty when they agree.
+
+    Without `dtypes`, float64 is as good as the float32 that is expected.
+    """
     if isinstance(expected, (dict, tuple, list)):
-        return _compare_containers(expected, actual)
-    found = _compare_leaf(expected, actual)
+        return _compare_containers(expected, actual, dtypes)
+    found = _compare_leaf(expected, actual, dtypes)
     return [found] if found else []
 
 
-def _compare_containers(expected, actual) -> list[Difference]:
+def _compare_containers(expected, actual, dtypes) -> list[Difference]:
     wanted = parts(expected)
     if isinstance(expected, dict) != isinstance(actual, dict) or not isinstance(
         actual, (dict, tuple, list)
@@ -114,7 +120,7 @@ def _compare_containers(expected, actual) -> list[Difference]:
         if where not in given:
             found.append(Difference(where, "missing", f"{where} is missing"))
             continue
-        for inner in compare(value, given[where]):
+        for inner in compare(value, given[where], dtypes):
             place = _inside(where, inner.where)
             text = inner.text.removeprefix(f"{inner.where}: ")
             found.append(Difference(place, inner.kind, f"{place}: {text}"))
@@ -134,37 +140,49 @@ def within(where: str, name: str) -> bool:
     return where == name or where.startswith((f"{name}.", f"{name}["))
 
 
-def _compare_leaf(expected, actual) -> Difference | None:
+def _compare_leaf(expected, actual, dtypes) -> Difference | None:
+    if (size := _size(actual)) != _size(expected) and size > LARGE:  # not to be copied
+        return Difference("", "shape", _other_shape(expected, actual))
     a, b = as_array(expected), as_array(actual)
     if a is None or b is None:
         if a is None and type(expected) is type(actual) and expected == actual:
             return None
         return Difference("", "type", f"expected {describe(expected)}, got {describe(actual)}")
-    if isinstance(expected, torch.Tensor) != isinstance(actual, torch.Tensor):
-        if isinstance(expected, (torch.Tensor, np.ndarray)):
+    if is_tensor(expected) != is_tensor(actual):
+        if is_tensor(expected) or isinstance(expected, np.ndarray):
             return Difference("", "type", f"expected {describe(expected)}, got {describe(actual)}")
     if isinstance(actual, bool) and not isinstance(expected, (bool, np.bool_)):
         return Difference("", "type", f"expected {describe(expected)}, got {actual}")
     if a.shape != b.shape:
-        return Difference("", "shape", f"the shape should be {a.shape}, yours is {b.shape}")
+        return Difference("", "shape", _other_shape(a, b))
     if type(expected) is int and b.dtype.kind in "fc" and not _compare_numbers(a, b, 1e-7):
         return Difference("", "dtype", f"a whole number is expected, yours is the float {actual}")
     if hasattr(expected, "dtype") and dtype_name(expected) != dtype_name(actual):
         wanted, given = dtype_name(expected), dtype_name(actual)
         # A plain number is as good as a NumPy scalar, and whole numbers of any width are alike.
         whole = a.dtype.kind in "iu" and b.dtype.kind in "iu"
-        if not isinstance(expected, np.generic) and not whole:
+        wider = not dtypes and given == "float64" and wanted in ("float32", "float16", "bfloat16")
+        if not isinstance(expected, np.generic) and not whole and not wider:
             text = f"the dtype should be {wanted}, yours is {given}"
             rough = max(TOLERANCE.get(wanted, 1e-7), TOLERANCE.get(given, 1e-7))
             if wrong := _compare_numbers(a, b, rough):
                 return Difference("", wrong.kind, f"{text}; {wrong.text}")
             return Difference("", "dtype", text)
-    if isinstance(expected, torch.Tensor) and expected.requires_grad != actual.requires_grad:
+    if is_tensor(expected) and expected.requires_grad != actual.requires_grad:
         fate = "yours is cut from it" if expected.requires_grad else "yours is part of it"
         if wrong := _compare_numbers(a, b, TOLERANCE.get(dtype_name(expected), 1e-7)):
             return wrong
         return Difference("", "graph", f"right numbers, but of autograd's graph {fate}")
     return _compare_numbers(a, b, TOLERANCE.get(dtype_name(expected), 1e-7))
+
+
+def _size(value) -> int:
+    return math.prod(getattr(value, "shape", ()))
+
+
+def _other_shape(expected, actual) -> str:
+    wanted, given = (tuple(getattr(value, "shape", ())) for value in (expected, actual))
+    return f"the shape should be {wanted}, yours is {given}"
 
 
 def _compare_numbers(a, b, tolerance) -> Difference | None:
@@ -190,7 +208,7 @@ def _compare_numbers(a, b, tolerance) -> Difference | None:
         return Difference("", "nan", text)
     text = (
         f"{int(wrong.sum())} of {a.size} numbers differ, first at {_index(first)}: "
-        f"expected {_number(a[first])}, yours {_number(b[first])}"
+        f"expected {_number(a[first], b[first])}, yours {_number(b[first], a[first])}"
     )
     return Difference("", "value", text)
 
@@ -199,15 +217,34 @@ def _index(index: tuple) -> str:
     return f"[{', '.join(map(str, index))}]" if index else "the number itself"
 
 
-def _number(x) -> str:
-    return f"{x:.6g}" if np.asarray(x).dtype.kind == "f" else str(x)
+def _number(x, other) -> str:
+    """A number in as many digits as tell it from the other one."""
+    if np.asarray(x).dtype.kind != "f" or np.asarray(other).dtype.kind not in "fiub":
+        return str(x)
+    digits = next((d for d in (6, 9, 12) if f"{x:.{d}g}" != f"{other:.{d}g}"), 17)
+    return f"{x:.{digits}g}"
 
 
-def show(value, indent: str = "") -> str:
-    """A value as text, short enough for a table: a small array in full, a large one's corners."""
+def show(value, indent: str = "", beside=None) -> str:
+    """A value as text, short enough for a table: a small array in full, a large one's corners.
+
+    The decimals, three or more, are as many as tell it from the one that it stands beside.
+    """
     array = as_array(value)
     if array is None or isinstance(value, (Number, str)):
-        return indent + (describe(value) if isinstance(value, (torch.nn.Module,)) else repr(value))
-    with np.printoptions(precision=3, suppress=True, threshold=60, edgeitems=2, linewidth=90):
-        text = str(array)
+        return indent + safe_repr(value)
+    other = as_array(beside) if beside is not None else None
+    texts = [_text(array, digits) for digits in (3, 6, 9, 12)]
+    if other is None or other.shape != array.shape or np.array_equal(other, array):
+        text = texts[0]
+    else:
+        others = (_text(other, digits) for digits in (3, 6, 9, 12))
+        text = next((ours for ours, theirs in zip(texts, others) if ours != theirs), texts[0])
     return indent + text.replace("\n", "\n" + indent)
+
+
+def _text(array, decimals: int) -> str:
+    with np.printoptions(
+        precision=decimals, suppress=True, threshold=60, edgeitems=2, linewidth=90
+    ):
+        return str(array)

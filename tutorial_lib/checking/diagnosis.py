@@ -1,13 +1,18 @@
 """The message a learner reads under a wrong answer: the mistake's name, then the smallest case."""
 
+import math
 import textwrap
 
 from tutorial_lib.checking.comparing import as_array, describe, is_plain, parts, show, within
-from tutorial_lib.checking.resemblance import family_resemblance
+from tutorial_lib.checking.counting import off_by_a_product
+from tutorial_lib.checking.resemblance import family_resemblance, resemblance_of_most
 from tutorial_lib.checking.running import OutOfTime, own_lines
-from tutorial_lib.checking.trials import Trial, agrees, same_outcome
+from tutorial_lib.checking.separating import where_it_fails
+from tutorial_lib.checking.trials import STRIDED, Trial, agrees, same_outcome
 from tutorial_lib.from_scratch.gradcheck import relative_error
 
+WIDTH = 72  # letters of a line of prose; a narrow notebook holds as many
+FEW = 12  # numbers; of a part of a container no more are shown
 LINKS = 12  # the most named results that are shown one by one
 NAN = (
     "NaN appears where a number should be. Which step can give infinity minus infinity, zero over "
@@ -22,17 +27,27 @@ WIDER = (
 def diagnose(exercise, trials: list[Trial]) -> str:
     """The whole message for an answer whose `trials` are not all right."""
     wrong = [trial for trial in trials if not trial.right]
-    smallest = smallest_wrong(trials)
     lines = [f"✗ {exercise.name}: not right yet", ""]
-    if story := explain(exercise, trials):
-        lines += [*textwrap.wrap(story, 92, break_long_words=False), ""]
-    return "\n".join(lines + _table(smallest, len(wrong), len(trials)))
+    for story in (explain(exercise, trials), *_seen(exercise, trials)):
+        if story:
+            lines += [*textwrap.wrap(story, WIDTH, break_long_words=False), ""]
+    return "\n".join(lines + _table(telling(trials), len(wrong), len(trials)))
 
 
-def smallest_wrong(trials: list[Trial]) -> Trial:
-    """The wrong trial that is shown: in the plain layout if there is one, with few numbers."""
+def telling(trials: list[Trial]) -> Trial:
+    """The wrong trial that is shown: in the plain layout if there is one, with few numbers, but
+    with more than ones and single numbers if it can be."""
     wrong = [trial for trial in trials if not trial.right]
-    return min(wrong, key=lambda trial: (trial.layout != "", trial.size))
+    return min(wrong, key=lambda trial: (trial.layout != "", _tells_nothing(trial), trial.size))
+
+
+def _tells_nothing(trial: Trial) -> bool:
+    """Whether every size of a case is one."""
+    shapes = [value.shape for value in trial.case.values() if hasattr(value, "shape")]
+    numbers = [value for value in trial.case.values() if type(value) is int]
+    if shapes:
+        return all(n == 1 for shape in shapes for n in shape)
+    return len(numbers) > 1 and all(n == 1 for n in numbers)
 
 
 def explain(exercise, trials: list[Trial]) -> str:
@@ -41,23 +56,45 @@ def explain(exercise, trials: list[Trial]) -> str:
     for trial in wrong:
         if isinstance(trial.outcome.error, OutOfTime):
             return f"Your function gave {trial.outcome.error}. Is there an endless loop?"
+        if isinstance(trial.outcome.error, MemoryError):
+            return "Your function wants more memory than there is. Which array is that large?"
         if trial.outcome.changed:
             names = ", ".join(trial.outcome.changed)
             return (
                 f"Your function changes its argument {names} in place. The caller still needs it: "
                 "work on a new array."
             )
+    if exercise.start and agrees(trials, exercise.as_function(exercise.start), exercise.seconds):
+        return "The bug is still there: yours gives what the version gives that you started from."
     for mistake in exercise.mistakes:
         if agrees(trials, mistake.function, exercise.seconds):
-            return mistake.message
+            # An error may have another cause: that much is said.
+            same = "It raises what this raises: " if all(t.outcome.error for t in wrong) else ""
+            return same + mistake.message
     if story := _plain_story(wrong):
         return story
     # NaN on a few extreme tries is told beside what explains the others, not instead of it.
     nan = (
         f"On {len(_with_nan(wrong))} of {len(wrong)} wrong tries: {NAN}" if _with_nan(wrong) else ""
     )
-    stories = _closest_mistake(exercise, wrong), nan
+    most = _closest_mistake(exercise, trials) or resemblance_of_most(_pairs(wrong))
+    stories = most or _broken_link(wrong), nan
     return " ".join(story for story in stories if story)
+
+
+def _seen(exercise, trials: list[Trial]) -> list[str]:
+    """What the tries show whatever the mistake is: where it fails, and what raises."""
+    if any(agrees(trials, mistake.function, exercise.seconds) for mistake in exercise.mistakes):
+        return []
+    raised = [trial for trial in trials if trial.outcome.error]
+    shown = telling(trials)
+    told = [where_it_fails(trials)]
+    if raised and not shown.outcome.error:
+        error = raised[0].outcome.error
+        line = own_lines(error).splitlines()[-1:]
+        told.append(f"On {len(raised)} tries it raises {type(error).__name__}: {error} "
+                    + " ".join(line))  # fmt: skip
+    return told
 
 
 def _plain_story(wrong: list[Trial]) -> str:
@@ -70,7 +107,7 @@ def _plain_story(wrong: list[Trial]) -> str:
             return "Your function returned None. Does every path end with `return`?"
     if 2 * len(_with_nan(wrong)) > len(wrong):
         return NAN
-    if all(trial.layout for trial in wrong):
+    if all(trial.layout == STRIDED for trial in wrong):
         return (
             "Right for contiguous arrays, wrong for a strided view of the same numbers. "
             "Does your code rely on how the numbers lie in memory?"
@@ -81,6 +118,12 @@ def _plain_story(wrong: list[Trial]) -> str:
         if all("yours is float64" in d.text for trial in wrong for d in trial.differences):
             return f"The numbers are right, their dtype is not: which step changes it? {WIDER}"
         return "The numbers are right, their dtype is not: which step changes it?"
+    if all(d.kind == "shared" for trial in wrong for d in trial.differences):
+        names = ", ".join(sorted({name for trial in wrong for name in trial.outcome.shared}))
+        return (
+            f"The numbers are right, but where it fails yours is a view of {names}: who writes "
+            "into one changes the other. A new array is asked for."
+        )
     if all(d.kind == "graph" for trial in wrong for d in trial.differences):
         if all("cut" in d.text for trial in wrong for d in trial.differences):
             return (
@@ -98,9 +141,13 @@ def _plain_story(wrong: list[Trial]) -> str:
                 "a step of your own change what flows back?"
             )
         return "The numbers are right, but part of an autograd graph that should end before them."
-    return family_resemblance(
-        [(trial.expected, trial.outcome.value) for trial in wrong]
-    ) or _broken_link(wrong)
+    pairs = _pairs(wrong)
+    return off_by_a_product(pairs) or family_resemblance(pairs)
+
+
+def _pairs(wrong: list[Trial]) -> list[tuple]:
+    """(expected, actual, case) of the tries that gave a value."""
+    return [(t.expected, t.outcome.value, t.case) for t in wrong if not t.outcome.error]
 
 
 def _with_nan(wrong: list[Trial]) -> list[Trial]:
@@ -115,33 +162,47 @@ def _broken_link(wrong: list[Trial]) -> str:
     first = next(
         (i for i, name in enumerate(names) if any(within(place, name) for place in places)), 0
     )
-    if first == 0:
+    if not names:
         return ""
+    if first == 0:
+        return f"{names[0]} is wrong already, and all that follows is built on it: begin there."
     return (
         f"{names[first]} is where the chain breaks: what comes before it "
         f"({', '.join(names[:first])}) is right on every case."
     )
 
 
-def _closest_mistake(exercise, wrong: list[Trial]) -> str:
-    """The known mistake that explains most of the wrong trials, if it is more than half."""
-    best, most = None, 0
+def _closest_mistake(exercise, trials: list[Trial]) -> str:
+    """The known mistake that explains most of the wrong trials, if it is more than half.
+
+    It must be right where the answer is right, and the only one that explains so many; an error
+    that both raise explains nothing.
+    """
+    wrong = [trial for trial in trials if not trial.right]
+    right = [trial for trial in trials if trial.right]
+    explained = {}
     for mistake in exercise.mistakes:
-        explained = sum(same_outcome(trial, mistake.function, exercise.seconds) for trial in wrong)
-        if explained > most:
-            best, most = mistake, explained
-    if best is None or 2 * most <= len(wrong):
+        fits = [
+            trial
+            for trial in wrong
+            if not trial.outcome.error and same_outcome(trial, mistake.function, exercise.seconds)
+        ]
+        if 2 * len(fits) > len(wrong) and agrees(right, mistake.function, exercise.seconds):
+            explained[mistake.message] = len(fits)
+    most = max(explained.values(), default=0)
+    best = [message for message, count in explained.items() if count == most]
+    if len(best) != 1:
         return ""
-    return f"On {most} of {len(wrong)} wrong tries this fits: {best.message}"
+    return f"On {most} of {len(wrong)} wrong tries this fits: {best[0]}"
 
 
 def _table(trial: Trial, wrong: int, total: int) -> list[str]:
     """The smallest failing case: the arguments, expected, yours, and where they differ."""
     layout = f", {trial.layout}" if trial.layout else ""
     rows = [f"Wrong on {wrong} of {total} tries. The smallest (case {trial.number}{layout}):"]
+    expected, outcome = trial.expected, trial.outcome
     for name, value in trial.case.items():
         rows += [f"  {name} = {describe(value)}", *_values(value)]
-    expected, outcome = trial.expected, trial.outcome
     if isinstance(expected, dict) and isinstance(outcome.value, dict):
         links = chain(trial)
         if len(links) > LINKS:  # of a whole module: what agrees is only counted
@@ -151,12 +212,12 @@ def _table(trial: Trial, wrong: int, total: int) -> list[str]:
     if isinstance(expected, Exception):
         rows += [f"  expected  {type(expected).__name__}: {expected}"]
     else:
-        rows += [f"  expected  {describe(expected)}", *_values(expected)]
+        rows += [f"  expected  {describe(expected)}", *_values(expected, outcome.value)]
     if outcome.error:
         rows += [f"  yours     {type(outcome.error).__name__}: {outcome.error}"]
         rows += ["      " + line for line in own_lines(outcome.error).splitlines()]
         return rows
-    rows += [f"  yours     {describe(outcome.value)}", *_values(outcome.value)]
+    rows += [f"  yours     {describe(outcome.value)}", *_values(outcome.value, expected)]
     if outcome.changed:
         rows += [f"  changed   {', '.join(outcome.changed)}"]
     return rows + [f"  differ    {difference.text}" for difference in trial.differences]
@@ -196,8 +257,13 @@ def _is_float(value) -> bool:
     return array is not None and array.dtype.kind in "fc"
 
 
-def _values(value) -> list[str]:
+def _values(value, beside=None) -> list[str]:
     """An array's numbers, or the named parts of a container one under the other."""
-    if isinstance(value, (dict, tuple, list)) and not is_plain(value):
-        return [f"      {name}: {describe(part)}" for name, part in parts(value).items()]
-    return [show(value, "      ")] if hasattr(value, "shape") else []
+    if not isinstance(value, (dict, tuple, list)) or is_plain(value):
+        return [show(value, "      ", beside)] if hasattr(value, "shape") else []
+    rows, others = [], parts(beside)
+    for name, part in parts(value).items():
+        rows.append(f"      {name}: {describe(part)}")
+        if getattr(part, "shape", ()) and math.prod(part.shape) <= FEW:
+            rows.append(show(part, "        ", others.get(name)))
+    return rows

@@ -18,11 +18,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from tutorial_lib.checking import attempts, mine
-from tutorial_lib.checking.comparing import describe
-from tutorial_lib.checking.diagnosis import chain, diagnose, smallest_wrong
-from tutorial_lib.checking.trials import Trial, agrees, try_all
+from tutorial_lib.checking.comparing import compare, describe
+from tutorial_lib.checking.diagnosis import WIDER, chain, diagnose, telling
+from tutorial_lib.checking.running import peak_memory, within
+from tutorial_lib.checking.stubs import same_code
+from tutorial_lib.checking.trials import Rules, Trial, try_all
 
 GO_ON = "To go on with the course's version:\nput `raise NotImplementedError` back."
+DTYPE = re.compile(r"\bdtypes?\b|\bfloat(16|32|64)\b")
 EMPHASIS = re.compile(r"(?<![\w*])\*(\w[\w ]*)\*(?![\w*])")  # *so*, but not a * b * c
 
 
@@ -63,6 +66,8 @@ class Exercise:
     hints      three, from a nudge to nearly there
     start      the buggy function that a find-the-bug task starts from; None for an empty body
     seconds    how long an answer may take on one case before it counts as endless
+    memory     where the task is about it: a case on which the peak memory of an answer is counted,
+               and the question for one that needs far more than the reference
     """
 
     def __init__(
@@ -75,9 +80,11 @@ class Exercise:
         hints: tuple[str, ...],
         start: Callable | None = None,
         seconds: float = 10,
+        memory: tuple[dict, str] | None = None,
     ):
         self.reference, self.cases, self.start = reference, cases, start
         self.level, self.minutes, self.seconds = level, minutes, seconds
+        self.memory = memory
         self.hints = tuple(_one_line(hint) for hint in hints)
         self.name = reference.__name__
         self.slug = calling_chapter()
@@ -115,19 +122,20 @@ class Exercise:
             return answer
         self._check_callable(answer)
         trials = self.trials(answer)
-        if self._is_stub(trials):
+        if self._is_stub(answer, trials):
             print(f"○ {self.name}: not done yet. The course's own version takes its place below.")
             return self.reference
         if not all(trial.right for trial in trials):
-            self.case = smallest_wrong(trials).case
+            self.case = telling(trials).case
             self._refuse(diagnose(self, trials))
         if problem := self.beside_the_tries(answer):
             self._refuse(f"✗ {self.name}: {problem}")
         self._record(True)
         print(f"✓ {self.name}: right on all {len(trials)} tries.")
         mine.keep(self.slug, self.name, answer)
-        if told := self.when_right(trials[-1]):
-            print(told)
+        for told in (self.when_right(trials[-1]), _remark(trials), self._cost(answer)):
+            if told:
+                print(told)
         return answer
 
     def as_function(self, answer: Callable) -> Callable:
@@ -140,7 +148,13 @@ class Exercise:
 
     def tries(self, function: Callable, cases: list[dict]) -> list[Trial]:
         """A function, as `as_function` gives it, on some cases, beside the reference."""
-        return try_all(self.as_function(self.reference), function, cases, self.seconds)
+        return try_all(self.as_function(self.reference), function, cases, self.seconds, self.rules)
+
+    @property
+    def rules(self) -> Rules:
+        """What the task's words ask for beside the numbers."""
+        task = inspect.getdoc(self.reference) or ""
+        return Rules(dtypes=bool(DTYPE.search(task)), new_arrays="new array" in task)
 
     def beside_the_tries(self, answer: Callable) -> str:
         """What is wrong with an answer that is right on every try, in words; "" if nothing is."""
@@ -156,6 +170,21 @@ class Exercise:
     def when_right(self, trial: Trial) -> str:
         """What a right answer is told beside that: how closely each named result agrees."""
         return "\n".join(chain(trial)) if isinstance(trial.expected, dict) else ""
+
+    def _cost(self, answer) -> str:
+        """The answer's peak memory beside the reference's; "" where the task is not about it."""
+        if self.memory is None:
+            return ""
+        case, question = self.memory
+        yours, theirs = (
+            within(self.seconds, peak_memory, f, case) / 1000 for f in (answer, self.reference)
+        )
+        if yours < 4 * theirs:
+            return "    its peak memory is as small as that of the course's version"
+        return (
+            f"    but its peak memory is {yours:.0f} kB where the course's version needs "
+            f"{theirs:.0f} kB.\n    {question}"
+        )
 
     def hint(self) -> None:
         """Print the hints so far and one more."""
@@ -207,12 +236,12 @@ class Exercise:
                 f"  expected  ({', '.join(wanted)})"
             ) from None
 
-    def _is_stub(self, trials: list[Trial]) -> bool:
+    def _is_stub(self, answer, trials: list[Trial]) -> bool:
+        if self.start is not None and same_code(answer, self.start):
+            return True
         errors = [trial.outcome.error for trial in trials]
         # PyTorch raises NotImplementedError too, with a text, where it has no kernel for a dtype.
-        if all(isinstance(error, NotImplementedError) and not error.args for error in errors):
-            return True
-        return self.start is not None and agrees(trials, self.start, self.seconds)
+        return all(isinstance(error, NotImplementedError) and not error.args for error in errors)
 
     def _offer(self) -> str:
         left = len(self.hints) - self._hints_given
@@ -228,6 +257,15 @@ def calling_chapter() -> str:
     while frame.f_globals["__name__"].startswith("tutorial_lib.checking"):
         frame = frame.f_back
     return frame.f_globals["__name__"].removeprefix("tutorial_lib.exercises.").partition(".")[0]
+
+
+def _remark(trials: list[Trial]) -> str:
+    """What is worth a word about an answer that is right."""
+    wider = any(compare(trial.expected, trial.outcome.value) for trial in trials)
+    return (
+        f"    float32 went in and float64 came out: right, at twice the memory.\n    {WIDER}"
+        * wider
+    )
 
 
 def _one_line(text: str) -> str:

@@ -16,6 +16,7 @@ from torch import nn
 
 from tutorial_lib.checking.exercise import Exercise, NotYet
 from tutorial_lib.checking.running import within
+from tutorial_lib.checking.trials import Rules
 
 WITHOUT_SUPER = (
     "`super().__init__()` must be the first line of `__init__`: it makes the places in which "
@@ -34,6 +35,10 @@ class ModuleExercise(Exercise):
     def __init__(self, reference: type[nn.Module], *, initial: dict | None = None, **settings):
         super().__init__(reference, **settings)
         self.initial = initial or {}
+
+    @property
+    def rules(self):
+        return Rules(in_graph=False)  # what it gives are gradients and weights already
 
     def as_function(self, answer):
         return Probe(answer, self.reference)

@@ -6,10 +6,12 @@ same way.
 """
 
 import math
+from collections import Counter
 
 import numpy as np
 
 from tutorial_lib.checking.comparing import as_array, compare, parts
+from tutorial_lib.checking.shapes import shape_stories
 
 NEARLY = (
     "Nearly right: the difference is far below one in a thousand. Does a small constant, an eps, "
@@ -18,20 +20,30 @@ NEARLY = (
 
 
 def family_resemblance(wrong: list[tuple]) -> str:
-    """What all these wrong (expected, actual) pairs have in common; "" if nothing.
+    """What all these wrong (expected, actual, case) have in common; "" if nothing.
 
-    A pair of single numbers resembles in many ways, so every pair names all its stories and the
+    A pair of single numbers resembles in many ways, so every pair names all its stories, and the
     first one that all of them share is told.
     """
+    told, shared = _shared_stories(wrong)
+    whole = [story for story, count in shared.items() if count == told]
+    return whole[0] if whole else _constant_factor(wrong)
+
+
+def resemblance_of_most(wrong: list[tuple]) -> str:
+    """What more than half of them have in common, with how many they are; "" if nothing."""
+    told, shared = _shared_stories(wrong)
+    most = [story for story, count in shared.items() if count > 1 and 2 * count > told]
+    return f"On {shared[most[0]]} of {len(wrong)} wrong tries: {most[0]}" if most else ""
+
+
+def _shared_stories(wrong: list[tuple]) -> tuple[int, Counter]:
+    """How many pairs are large enough to say something, and story -> how many of them tell it."""
     told = [stories for pair in wrong if (stories := _stories(*pair)) is not None]
-    if told:
-        shared = [story for story in told[0] if all(story in stories for stories in told)]
-        if shared:
-            return shared[0]
-    return _constant_factor(wrong)
+    return len(told), Counter(story for stories in told for story in dict.fromkeys(stories))
 
 
-def _stories(expected, actual) -> list[str] | None:
+def _stories(expected, actual, case) -> list[str] | None:
     """The ways in which the first wrong part resembles the right one; None if too small to say."""
     if isinstance(expected, (tuple, list)) and isinstance(actual, (tuple, list)):
         if _same_values_in_another_order(expected, actual):
@@ -40,16 +52,54 @@ def _stories(expected, actual) -> list[str] | None:
         if any(not compare(expected, part) for part in actual):
             return ["The right value is among those that you return; return it alone."]
     elif isinstance(expected, (tuple, list)):
-        if any(not compare(part, actual) for part in expected):
+        if any(_tells(part) and not compare(part, actual) for part in expected):
             return [f"You return one of the {len(expected)} values that the task asks for."]
+    if isinstance(expected, dict) and isinstance(actual, dict) and set(expected) - set(actual):
+        return [_missing_names(expected, actual)]
     for (name, a), b in zip(parts(expected).items(), parts(actual).values()):
         if differences := compare(a, b):
             of_another_type = differences[0].kind == "type"
-            stories = _array_stories(as_array(a), as_array(b), of_another_type)
+            a, b = as_array(a), as_array(b)
+            stories = _array_stories(a, b, of_another_type)
+            if a is not None and b is not None and a.shape == b.shape and not of_another_type:
+                more = _of_arguments(a, b, case)
+                stories = (stories or []) + more if more else stories
             if stories and name:
                 return [f"{name}: {story}" for story in stories]
             return stories
     return []
+
+
+def _tells(part) -> bool:
+    """Whether agreeing with it can be no chance: more than one number."""
+    return getattr(part, "size", 1) != 1 and hasattr(part, "shape") or isinstance(part, str)
+
+
+def _missing_names(expected, actual) -> str:
+    lacking = ", ".join(map(repr, (name for name in expected if name not in actual)))
+    more = ", ".join(map(repr, (name for name in actual if name not in expected)))
+    return f"Your dict lacks {lacking}" + (f" and has {more}." if more else ".")
+
+
+def _of_arguments(a, b, case) -> list[str]:
+    """Is yours one of the arguments, or the right answer and one of them?"""
+    stories = []
+    for name, value in case.items():
+        x = as_array(value) if hasattr(value, "shape") else None
+        if x is None or x.dtype.kind not in "fiu" or a.dtype.kind != "f" or not x.any():
+            continue
+        if x.shape == a.shape and _close(b, x):
+            stories.append(f"Yours is {name} as it came in.")
+        if x.ndim > a.ndim or not _spreads(x.shape, a.shape):
+            continue
+        for sign, y in {"plus": a + x, "minus": a - x, "times": a * x}.items():
+            if _close(y, b):
+                stories.append(f"Yours is the right answer {sign} {name}.")
+    return stories
+
+
+def _spreads(small: tuple, large: tuple) -> bool:
+    return all(s in (1, n) for s, n in zip(small[::-1], large[::-1]))
 
 
 def _array_stories(a, b, of_another_type) -> list[str] | None:
@@ -74,7 +124,8 @@ def _array_stories(a, b, of_another_type) -> list[str] | None:
     if a.ndim >= 2 and a.shape[-1] == a.shape[-2]:
         candidates["Yours is the transpose of the right answer."] = np.swapaxes(a, -1, -2)
     stories = [story for story, candidate in candidates.items() if _close(candidate, b)]
-    return stories + (_row_stories(a, b) if a.dtype.kind == "f" else [])
+    stories += _row_stories(a, b) if a.dtype.kind == "f" else []
+    return stories + _places(a, b)
 
 
 def _changed(a) -> dict:
@@ -87,6 +138,7 @@ def _changed(a) -> dict:
             "Yours is one divided by the right answer.": 1.0 / a,
             "Yours is the exponential of the right answer.": np.exp(a),
             "Yours is the logarithm of the right answer.": np.log(a),
+            "Yours is the right answer with its negative numbers made zero.": np.maximum(a, 0),
         }
 
 
@@ -106,8 +158,29 @@ def _shape_stories(a, b) -> list[str]:
             "Broadcasting made your result larger than it should be. Did an axis of size 1 get "
             "lost on the way, for want of `keepdims=True`?"
         )
-    if a.ndim == b.ndim and sorted(a.shape) == sorted(b.shape):
-        stories.append("The right shape with its axes in another order: which is a row of yours?")
+    return stories + shape_stories(a.shape, b.shape)
+
+
+def _places(a, b) -> list[str]:
+    """Where the wrong numbers lie, if it is at one end of an axis or on the diagonal."""
+    with np.errstate(all="ignore"):
+        wrong = ~np.isclose(a, b, rtol=1e-5, atol=1e-9, equal_nan=True)
+    stories = []
+    for axis in range(a.ndim):
+        others = tuple(i for i in range(a.ndim) if i != axis)
+        at = np.flatnonzero(wrong.any(axis=others))
+        if a.shape[axis] > 2 and at.tolist() in ([0], [a.shape[axis] - 1]):
+            place = "first" if at[0] == 0 else "last"
+            stories.append(f"Wrong only at the {place} place along axis {axis - a.ndim}.")
+    if a.ndim > 1 and a.shape[-1] == a.shape[-2] > 2:
+        diagonal = np.broadcast_to(np.eye(a.shape[-1], dtype=bool), a.shape)
+        if not wrong[~diagonal].any():
+            stories.append("Wrong only on the diagonal.")
+        elif not wrong[diagonal].any():
+            stories.append("Right only on the diagonal.")
+    if not stories and a.size > 3 and a.dtype.kind == "f" and len(np.unique(a)) > 3:
+        if _close(np.sort(a, axis=None), np.sort(b, axis=None)):
+            stories.append("The right numbers, but in other places.")
     return stories
 
 
@@ -133,7 +206,7 @@ def _constant_factor(wrong: list[tuple]) -> str:
     least two different ones are off by the same factor.
     """
     factors, numbers = [], set()
-    for expected, actual in wrong:
+    for expected, actual, _ in wrong:
         a, b = as_array(expected), as_array(actual)
         if a is None or b is None or a.shape != b.shape or a.dtype.kind != "f":
             return ""
@@ -157,7 +230,7 @@ def _constant_factor(wrong: list[tuple]) -> str:
         if len(numbers) < 2:
             return ""
         return f"Wherever it fails, yours is {_name_factor(factors[0])} times the right answer."
-    if all(as_array(expected).size == 1 for expected, _ in wrong):
+    if all(as_array(expected).size == 1 for expected, *_ in wrong):
         return ""
     shown = ", ".join(f"{factor:.4g}" for factor in factors[:3])
     return (

@@ -1,19 +1,20 @@
 """Call a function on one case, safely: fresh copies, a time limit, a record of what happened."""
 
+import _thread
 import contextlib
-import copy
 import linecache
 import signal
 import sys
 import threading
 import time
 import traceback
-from _thread import interrupt_main
+import tracemalloc
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import torch
+
+from tutorial_lib.checking.layouts import duplicate, same, shares_memory, tensors
 
 LIBRARY = str(Path(__file__).parent)
 
@@ -24,35 +25,16 @@ class OutOfTime(Exception):
 
 @dataclass
 class Outcome:
-    """What one call gave: a value or an error, which arguments it changed in place, and what
-    gradient reaches each argument that wants one (zeros where none arrives), or what went wrong
-    on the way back."""
+    """What one call gave: a value or an error, which arguments it changed in place, which ones its
+    value shares memory with, and what gradient reaches each tensor that wants one (zeros where
+    none arrives), or what went wrong on the way back."""
 
     value: object = None
     error: BaseException | None = None
     changed: list[str] = field(default_factory=list)
-    gradients: dict[str, torch.Tensor] = field(default_factory=dict)
+    shared: list[str] = field(default_factory=list)
+    gradients: dict = field(default_factory=dict)
     backward_error: Exception | None = None
-
-
-def strided(value):
-    """The same numbers as a view with gaps between them, as slicing a larger array would give."""
-    if isinstance(value, np.ndarray) and value.ndim and value.size > 1:
-        wide = np.zeros((*value.shape, 2), dtype=value.dtype)
-        wide[..., 0] = value
-        return wide[..., 0]
-    if isinstance(value, torch.Tensor) and value.ndim and value.numel() > 1:
-        wide = torch.zeros(*value.shape, 2, dtype=value.dtype)
-        wide[..., 0] = value.detach()
-        return wide[..., 0].requires_grad_(value.requires_grad)
-    return duplicate(value)
-
-
-def duplicate(value):
-    """A copy that the learner's code may spoil without harm."""
-    if isinstance(value, torch.Tensor):
-        return value.detach().clone().requires_grad_(value.requires_grad)
-    return copy.deepcopy(value)
 
 
 def call(function, case: dict, *, layout=duplicate, seconds: float = 10) -> Outcome:
@@ -64,7 +46,8 @@ def call(function, case: dict, *, layout=duplicate, seconds: float = 10) -> Outc
             outcome.value = within(seconds, function, *given.values())
     except (Exception, SystemExit) as error:  # whatever the learner's code raises is a result
         outcome.error = error
-    outcome.changed = [name for name in case if not _same(case[name], given[name])]
+    outcome.changed = [name for name in case if not same(layout(case[name]), given[name])]
+    outcome.shared = [name for name in case if shares_memory(outcome.value, given[name])]
     try:
         outcome.gradients = _gradients(outcome.value, given)
     except Exception as error:  # the learner's own backward, or a graph used up in the function
@@ -72,21 +55,65 @@ def call(function, case: dict, *, layout=duplicate, seconds: float = 10) -> Outc
     return outcome
 
 
+def peak_memory(function, case: dict) -> int:
+    """The most bytes that a call holds at once in Python's and NumPy's memory, what it returns
+    included: counted, so the same on every run."""
+    given = [duplicate(value) for value in case.values()]
+    tracemalloc.start()
+    try:
+        function(*given)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
 @contextlib.contextmanager
 def default_modes():
     """NumPy's and PyTorch's own settings: what a learner has set for their notebook, to raise at an
     overflow or to record no gradients, should judge nobody."""
+    torch = sys.modules.get("torch")
     with np.errstate(divide="warn", over="warn", under="ignore", invalid="warn"):
-        with torch.enable_grad():
+        with torch.enable_grad() if torch else contextlib.nullcontext():
             yield
 
 
-def _gradients(value, given: dict) -> dict[str, torch.Tensor]:
-    """The gradient of a fixed weighted sum of the outputs, for each argument that wants one."""
-    wanted = {k: x for k, x in given.items() if isinstance(x, torch.Tensor) and x.requires_grad}
-    outputs = [x for x in _tensors(value) if x.requires_grad]
+@contextlib.contextmanager
+def limited_memory():
+    """More memory than the machine has to give ends in a MemoryError, not in a dead kernel.
+
+    On Linux only. A GPU's driver reserves addresses as it likes, so nothing is limited beside one.
+    """
+    torch = sys.modules.get("torch")
+    if not sys.platform.startswith("linux") or (torch and torch.cuda.is_available()):
+        yield
+        return
+    import resource
+
+    old = resource.getrlimit(resource.RLIMIT_AS)
+    limit = _bytes_in("/proc/self/status", "VmSize") + _bytes_in("/proc/meminfo", "MemAvailable")
+    if old[1] != resource.RLIM_INFINITY:
+        limit = min(limit, old[1])
+    resource.setrlimit(resource.RLIMIT_AS, (limit, old[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, old)
+
+
+def _bytes_in(file: str, row: str) -> int:
+    """A row of one of Linux's tables, "MemAvailable:   123 kB", in bytes."""
+    text = Path(file).read_text(encoding="ascii")
+    return 1024 * int(text.partition(f"{row}:")[2].split()[0])
+
+
+def _gradients(value, given: dict) -> dict:
+    """The gradient of a fixed weighted sum of the outputs, for each tensor that wants one."""
+    wanted = {name: x for name, x in tensors(given).items() if x.requires_grad}
+    outputs = [x for x in tensors(value).values() if x.requires_grad]
     if not wanted or not outputs:
         return {}
+    import torch
+
     # No two entries of an output weigh the same: a row of shares would else have a constant sum.
     weights = [torch.arange(1, x.numel() + 1).cos().to(x).view(x.shape) for x in outputs]
     found = torch.autograd.grad(outputs, [*wanted.values()], weights, allow_unused=True)
@@ -94,33 +121,6 @@ def _gradients(value, given: dict) -> dict[str, torch.Tensor]:
         name: torch.zeros_like(x) if gradient is None else gradient
         for (name, x), gradient in zip(wanted.items(), found)
     }
-
-
-def _tensors(value) -> list[torch.Tensor]:
-    """The tensors of real numbers in a value, however deep they lie in it."""
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, (tuple, list)):
-        return [tensor for part in value for tensor in _tensors(part)]
-    return [value] if isinstance(value, torch.Tensor) and value.is_floating_point() else []
-
-
-def _same(before, after) -> bool:
-    """Whether an argument is as it was, what lies inside lists and dicts included."""
-    containers = (dict, tuple, list, np.ndarray)
-    if isinstance(before, containers) and not isinstance(after, type(before)):
-        return False
-    if isinstance(before, dict):
-        return list(before) == list(after) and all(_same(before[k], after[k]) for k in before)
-    if isinstance(before, (tuple, list)):
-        return len(before) == len(after) and all(map(_same, before, after))
-    if isinstance(before, torch.Tensor):
-        if not isinstance(after, torch.Tensor) or before.requires_grad != after.requires_grad:
-            return False
-        return torch.equal(before.detach().nan_to_num(), after.detach().nan_to_num())
-    if isinstance(before, np.ndarray):
-        return np.array_equal(before, after, equal_nan=before.dtype.kind == "f")
-    return not isinstance(before, (int, float, str)) or repr(before) == repr(after)
 
 
 def within(seconds: float, function, *args):
@@ -144,7 +144,7 @@ def within(seconds: float, function, *args):
                 if state["done"]:
                     return
                 state["fired"] = True
-                interrupt_main()
+                _interrupt(threading.main_thread())
             time.sleep(1)  # and again: a bare `except:` may have swallowed it
 
     timer = threading.Timer(seconds, fire)
@@ -169,6 +169,14 @@ def within(seconds: float, function, *args):
         timer.cancel()
         if ignored:
             signal.signal(signal.SIGINT, handler)
+
+
+def _interrupt(thread: threading.Thread) -> None:
+    """As Ctrl-C would: where the system can, by a signal, which also ends a `time.sleep`."""
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(thread.ident, signal.SIGINT)
+    else:
+        _thread.interrupt_main()
 
 
 def own_lines(error: BaseException) -> str:

@@ -1,15 +1,29 @@
-"""Try an answer on every case of an exercise, in two memory layouts."""
+"""Try an answer on every case of an exercise, in several memory layouts."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from tutorial_lib.checking.comparing import Difference, compare, describe
-from tutorial_lib.checking.running import Outcome, OutOfTime, call, duplicate, strided
+from tutorial_lib.checking.layouts import duplicate, joined, strided, tensors
+from tutorial_lib.checking.running import Outcome, OutOfTime, call, limited_memory
 
-LAYOUTS = {"": duplicate, "the same numbers as a strided view": strided}
+STRIDED = "the same numbers as a strided view"
+LAYOUTS = {
+    "": duplicate,
+    STRIDED: strided,
+    "tensors in the middle of a graph": joined,
+}
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What is judged beside numbers and shapes."""
+
+    dtypes: bool = True  # float64 is wrong where float32 is expected
+    new_arrays: bool = False  # what is returned must not lie in the memory of an argument
+    in_graph: bool = True  # gradients, also where a case's tensors want none
 
 
 @dataclass
@@ -22,6 +36,7 @@ class Trial:
     expected: object  # a value, or the error the reference raises
     outcome: Outcome
     differences: list[Difference]
+    dtypes: bool  # whether float64 is wrong where float32 is expected
 
     @property
     def right(self) -> bool:
@@ -33,30 +48,52 @@ class Trial:
         return sum(int(np.prod(getattr(value, "shape", ()))) for value in self.case.values())
 
 
-def try_all(reference: Callable, answer: Callable, cases: list[dict], seconds: float):
-    """A `Trial` per case and layout. An answer that runs out of time is not tried further."""
+def try_all(
+    reference: Callable,
+    answer: Callable,
+    cases: list[dict],
+    seconds: float,
+    rules: Rules = Rules(),
+) -> list[Trial]:
+    """A `Trial` per case and layout. One that runs out of time or memory is the last."""
     trials = []
-    for number, case in enumerate(cases, 1):
-        for name, layout in LAYOUTS.items():
-            expected = call(reference, case, layout=layout)
-            if expected.backward_error:  # it would judge no gradient: the author must know
-                raise expected.backward_error
-            got = call(answer, case, layout=layout, seconds=seconds)
-            differences = _differences(expected, got)
-            trials.append(
-                Trial(number, case, name, expected.error or expected.value, got, differences)
-            )
-            if isinstance(got.error, OutOfTime):
-                return trials
+    with limited_memory():
+        for number, case in enumerate(cases, 1):
+            for name, layout in LAYOUTS.items():
+                in_graph = layout is joined
+                if in_graph and not (rules.in_graph and _wants_none(case)):
+                    continue
+                expected = call(reference, case, layout=layout)
+                if in_graph and not expected.gradients:
+                    continue  # the reference sends none back: nothing is judged
+                if expected.backward_error:  # it would judge no gradient: the author must know
+                    raise expected.backward_error
+                got = call(answer, case, layout=layout, seconds=seconds)
+                differences = _differences(expected, got, rules.dtypes)
+                if rules.new_arrays and not differences and got.shared:
+                    differences = [_shared(got)]
+                wanted = expected.error or expected.value
+                trials.append(Trial(number, case, name, wanted, got, differences, rules.dtypes))
+                if isinstance(got.error, (OutOfTime, MemoryError)):
+                    return trials
     return trials
 
 
-def _differences(expected: Outcome, got: Outcome) -> list[Difference]:
+def _wants_none(case: dict) -> bool:
+    """Whether some tensor of real numbers in a case wants no gradient by itself."""
+    return any(not x.requires_grad for x in tensors(case).values())
+
+
+def _differences(expected: Outcome, got: Outcome, dtypes: bool) -> list[Difference]:
     """Where two calls part. Where the reference raises, the answer must raise the same type."""
     if expected.error is None:
         if got.error:
             return []
-        return compare(expected.value, got.value) or _wrong_gradients(expected, got)
+        try:
+            found = compare(expected.value, got.value, dtypes)
+        except MemoryError:
+            return [Difference("", "type", f"{describe(got.value)} is too large to be compared")]
+        return found or wrong_gradients(expected, got)
     wanted = type(expected.error).__name__
     empty = isinstance(got.error, NotImplementedError) and not got.error.args  # a stub's
     if isinstance(got.error, type(expected.error)) and not empty:
@@ -66,7 +103,12 @@ def _differences(expected: Outcome, got: Outcome) -> list[Difference]:
     return [Difference("", "type", f"these arguments should raise {wanted}, yours {came}")]
 
 
-def _wrong_gradients(expected: Outcome, got: Outcome) -> list[Difference]:
+def _shared(got: Outcome) -> Difference:
+    names = ", ".join(got.shared)
+    return Difference("", "shared", f"right numbers, in the memory of {names}")
+
+
+def wrong_gradients(expected: Outcome, got: Outcome) -> list[Difference]:
     """Right numbers may still send back a wrong gradient, or none, to one of the arguments."""
     if expected.gradients and got.backward_error:
         error = f"{type(got.backward_error).__name__}: {got.backward_error}"
@@ -77,10 +119,11 @@ def _wrong_gradients(expected: Outcome, got: Outcome) -> list[Difference]:
     for name, wanted in expected.gradients.items():
         # Where the reference's own gradient is not finite, it judges nobody.
         known = wanted.isfinite()
-        given = got.gradients.get(name, torch.zeros_like(wanted))[known]
-        if not compare(wanted[known], given):
+        given = got.gradients.get(name, wanted * 0).where(known, 0.0)
+        wrong = compare(wanted.where(known, 0.0), given, dtypes=False)
+        if not wrong:
             continue
-        fate = "is cut off: none arrives" if not given.any() else "is another one"
+        fate = f"is another one: {wrong[0].text}" if given.any() else "is cut off: none arrives"
         text = f"right numbers, but the gradient with respect to {name} {fate}"
         found.append(Difference("", "graph", text))
     return found
@@ -93,9 +136,11 @@ def same_outcome(trial: Trial, function: Callable, seconds: float) -> bool:
         other.error = None if type(other.error) is type(trial.expected) else other.error
     if other.error or trial.outcome.error:
         return repr(other.error) == repr(trial.outcome.error)
-    if other.changed != trial.outcome.changed or compare(other.value, trial.outcome.value):
+    if other.changed != trial.outcome.changed:
         return False
-    return not _wrong_gradients(other, trial.outcome)
+    if compare(other.value, trial.outcome.value, trial.dtypes):
+        return False
+    return not wrong_gradients(other, trial.outcome)
 
 
 def agrees(trials: list[Trial], function: Callable, seconds: float) -> bool:

@@ -2,7 +2,7 @@
 
 from tutorial_lib.exercises import vit as chapter_05
 
-VisionTransformer = yours(chapter_05, "VisionTransformer")
+VisionTransformer = yours(chapter_05.VisionTransformer)
 """
 
 import contextlib
@@ -16,29 +16,28 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from tutorial_lib.checking import attempts
 from tutorial_lib.checking.exercise import Exercise, NotYet
 from tutorial_lib.checking.mine import file_of
-from tutorial_lib.checking.running import OutOfTime, default_modes, within
+from tutorial_lib.checking.running import OutOfTime, default_modes, limited_memory, within
 
 READ_IN = 30  # seconds that a learner's file may take: it may import much
 JUDGED = 60  # seconds for a check in all, beside what an exercise allows for one case
 _LOADED = {}  # (path, when and how large it was saved) -> the module, or what it raised
 
 
-def yours(exercises: types.ModuleType, name: str):
+def yours(exercise: Exercise):
     """The learner's answer to an exercise of another chapter, or else the course's own.
-
-    exercises  the chapter's, a module such as `tutorial_lib.exercises.vit`
-    name       of the exercise
 
     The answer is read from work/mine/ and checked again, without counting as an attempt. One
     sentence says which of the two it is, and why. Outside a learner's copy it is the course's.
-    Raises ValueError for a name that no exercise has, TypeError for what is no module.
+    Raises TypeError for what is no exercise.
     """
-    exercise = _exercise(exercises, name)
+    if not isinstance(exercise, Exercise):
+        raise TypeError(
+            f"expected an exercise, such as tutorial_lib.exercises.vit.patchify, got {exercise!r}"
+        )
     workspace = attempts.find_workspace()
     path = file_of(exercise.slug, workspace) if workspace else None
     if path is None or not os.path.exists(path):
@@ -47,7 +46,7 @@ def yours(exercises: types.ModuleType, name: str):
     answer, why = _judged(exercise, path)
     if answer is None:
         return _courses(exercise, f"; yours in {shown} {why}")
-    print(f"{name}: yours, from {shown}")
+    print(f"{exercise.name}: yours, from {shown}")
     return answer
 
 
@@ -63,23 +62,12 @@ def load(path: Path):
     sys.modules[path.stem] = module
     try:
         code = compile(path.read_bytes(), str(path), "exec")
-        within(READ_IN, exec, code, vars(module))
+        with limited_memory():
+            within(READ_IN, exec, code, vars(module))
     except BaseException:
         del sys.modules[path.stem]
         raise
     return module
-
-
-def _exercise(exercises, name: str) -> Exercise:
-    if not isinstance(exercises, types.ModuleType):
-        raise TypeError(f"expected a module, such as tutorial_lib.exercises.vit, got {exercises!r}")
-    all_of_it = getattr(exercises, "__all__", vars(exercises))
-    there = [k for k in all_of_it if isinstance(getattr(exercises, k), Exercise)]
-    if name not in there:
-        raise ValueError(
-            f"{exercises.__name__} has no exercise {name!r}; there are {', '.join(there) or 'none'}"
-        )
-    return getattr(exercises, name)
 
 
 def _courses(exercise, why: str):
@@ -132,10 +120,12 @@ def _first_words(error: NotYet) -> str:
 def _aside():
     """Nothing is printed, recorded or drawn from the notebook's random numbers."""
     numpy_state, python_state, nowhere = np.random.get_state(), random.getstate(), io.StringIO()
+    torch = sys.modules.get("torch")
+    torchs_own = torch.random.fork_rng(devices=[]) if torch else contextlib.nullcontext()
     attempts.recording = False
     try:
         with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
-            with warnings.catch_warnings(), torch.random.fork_rng(devices=[]), default_modes():
+            with warnings.catch_warnings(), torchs_own, default_modes():
                 warnings.simplefilter("ignore")
                 yield
     finally:
