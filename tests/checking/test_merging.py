@@ -49,6 +49,11 @@ def test_new_names_find_their_place_and_the_rest_stays():
     rest = [line for line in text.split("\n") if line in FILE.split("\n") and line]
     assert rest == [line for line in FILE.split("\n") if line]
     assert merge(wanted, text=text) == (text, {})
+    wanted["a"] = "from os import sep as a"
+    tidy = [wanted[name] for name in ("annotations", "a", "np", "DEPTH", "new")]
+    tidy = "{}\n\n{}\n{}\n\n{}\n\n\ndef old():\n    pass\n\n\n{}\n".format(*tidy)
+    wanted["new"] = wanted.pop("new")  # the last
+    assert merge(wanted, text="def old():\n    pass\n") == (tidy, {})
 
 
 def test_what_only_the_answer_uses_is_replaced():

@@ -173,12 +173,14 @@ def _added(text: str, parts: list[Part], new: Part, before: Part | None) -> str:
             place -= 1
         return "\n".join([*lines[:place], new.source, "", "", *lines[place:], ""])
     order = ["docstring", "future", "import", "constant"]
-    above = order[: order.index(new.kind) + 1]
     place, kind = 0, new.kind
     for part in parts:
-        if part.kind not in above:
+        if part.kind not in order[: order.index(new.kind) + 1]:
+            break
+        if part.kind == new.kind == "import" and part.source > new.source:  # in their order
+            place, kind = part.first - 1, "import"
             break
         place, kind = part.last, part.kind
-    blank = [""] * (kind != new.kind)
-    below = ["", ""] * bool(lines[place:] and lines[place].strip() and place == 0)
-    return "\n".join([*lines[:place], *blank, new.source, *below, *lines[place:], ""])
+    above = [""] * (kind != new.kind)
+    below = ["", ""] * (bool(parts) and parts[0].kind == "definition")
+    return "\n".join([*lines[:place], *above, new.source, *below, *lines[place:], ""])
