@@ -177,7 +177,11 @@ def _(Z_s, Z_t, tau):
     return {"dlog_p": dlog_p, "du": du, "dZ_s": du / tau}
 
 
-@wrong("deit.soft_distillation_backward", "du is written over dlog_p")
+@wrong(
+    "deit.soft_distillation_backward",
+    "du is written over dlog_p",
+    says="dlog_p is wrong already: begin there.",
+)
 def _(Z_s, Z_t, tau):
     p_s, p_t = softmax(Z_s / tau), softmax(Z_t / tau)
     dlog_p = -(tau**2) * p_t / len(Z_s)
@@ -283,7 +287,11 @@ def _(Z_cls, Z_dist, y, Z_t):
     return -0.5 * np.mean(y * log_cls) - 0.5 * np.mean(decided(Z_t) * log_dist)
 
 
-@wrong("deit.hard_distillation", "the logarithm of a softmax")
+@wrong(
+    "deit.hard_distillation",
+    "the logarithm of a softmax",
+    says="NaN appears where a number should be. Which",
+)
 def _(Z_cls, Z_dist, y, Z_t):
     by_label = -(y * np.log(softmax(Z_cls))).sum(-1).mean()
     by_teacher = -(decided(Z_t) * np.log(softmax(Z_dist))).sum(-1).mean()
@@ -691,7 +699,9 @@ def _(x, y, lam, centre, partner):
     return pasted(x, y, *rectangle(x, lam, centre[::-1]), partner)
 
 
-@wrong("deit.cutmix", "x unpacked as (..., W, H)")
+@wrong(
+    "deit.cutmix", "x unpacked as (..., W, H)", says="[0]: The right numbers, but in other places."
+)
 def _(x, y, lam, centre, partner):
     W, H = x.shape[-2:]
     h, w = round(np.sqrt(1 - lam) * H), round(np.sqrt(1 - lam) * W)
@@ -700,7 +710,11 @@ def _(x, y, lam, centre, partner):
     return pasted(x, y, rows, slice(max(left, 0), min(left + w, W)), partner)
 
 
-@wrong("deit.cutmix", "a negative first row or column")
+@wrong(
+    "deit.cutmix",
+    "a negative first row or column",
+    says="[0]: Yours is x as it came in. Wrong exactly",
+)
 def _(x, y, lam, centre, partner):
     H, W = x.shape[-2:]
     h, w = round(np.sqrt(1 - lam) * H), round(np.sqrt(1 - lam) * W)
@@ -733,7 +747,11 @@ def _(x, y, lam, centre, partner):
     return x, y
 
 
-@wrong("deit.cutmix", "returns the caller's own where nothing is pasted")
+@wrong(
+    "deit.cutmix",
+    "returns the caller's own where nothing is pasted",
+    says="The numbers are right, but where it fails",
+)
 def _(x, y, lam, centre, partner):
     if lam == 1:
         return x, y
@@ -762,7 +780,11 @@ def _(x, y, lam, centre, partner):
     return pasted(x, y, rows, slice(max(left, 0), min(left + w, W)), partner)
 
 
-@wrong("deit.cutmix", "moved into the picture instead of cut off")
+@wrong(
+    "deit.cutmix",
+    "moved into the picture instead of cut off",
+    says="[0]: The right numbers, but in other places.",
+)
 def _(x, y, lam, centre, partner):
     H, W = x.shape[-2:]
     h, w = round(np.sqrt(1 - lam) * H), round(np.sqrt(1 - lam) * W)
@@ -890,7 +912,11 @@ def _(layers):
     return torch.stack(found)
 
 
-@wrong("deit.token_similarity", "a number for each picture")
+@wrong(
+    "deit.token_similarity",
+    "a number for each picture",
+    says="Yours has an axis too many: its axis -1.",
+)
 def _(layers):
     return torch.stack([F.cosine_similarity(x[:, 0], x[:, 1], dim=-1) for x in layers])
 

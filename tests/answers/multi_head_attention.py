@@ -47,20 +47,32 @@ def _(X, heads):
     return X.reshape(*batch, n, heads, D // heads)
 
 
-@wrong("multi_head_attention.split_heads", "exactly one axis of batch")
+@wrong(
+    "multi_head_attention.split_heads",
+    "exactly one axis of batch",
+    says="Your code wants a fixed number of axes or",
+)
 def _(X, heads):
     B, n, D = X.shape
     return X.reshape(B, n, heads, D // heads).transpose(0, 2, 1, 3)
 
 
-@wrong("multi_head_attention.split_heads", "AssertionError for a wrong number of heads")
+@wrong(
+    "multi_head_attention.split_heads",
+    "AssertionError for a wrong number of heads",
+    says="What should be refused is refused, but with",
+)
 def _(X, heads):
     *batch, n, D = X.shape
     assert D % heads == 0, "heads must divide D"
     return X.reshape(*batch, n, heads, D // heads).swapaxes(-3, -2)
 
 
-@wrong("multi_head_attention.split_heads", "drops the features left over")
+@wrong(
+    "multi_head_attention.split_heads",
+    "drops the features left over",
+    says="Right wherever there is an answer. What does",
+)
 def _(X, heads):
     d = X.shape[-1] // heads
     return np.stack([X[..., i * d : (i + 1) * d] for i in range(heads)], axis=-3)
@@ -151,7 +163,11 @@ def _(X):
     return X.mean(axis=-3)
 
 
-@wrong("multi_head_attention.merge_heads", "the last head first")
+@wrong(
+    "multi_head_attention.merge_heads",
+    "the last head first",
+    says="The right numbers, but in other places. Wrong",
+)
 def _(X):
     *batch, heads, n, d = X.shape
     return X[..., ::-1, :, :].swapaxes(-3, -2).reshape(*batch, n, heads * d)
@@ -199,7 +215,11 @@ def _(X, memory, W, heads, mask=None):
     return merge_heads(Z) @ W["W_O"], P
 
 
-@wrong("multi_head_attention.multi_head_attention", "values from X")
+@wrong(
+    "multi_head_attention.multi_head_attention",
+    "values from X",
+    says="Two shapes do not fit. Write the shape behind",
+)
 def _(X, memory, W, heads, mask=None):
     Q, K, V = (split_heads(A, heads) for A in (X @ W["W_Q"], memory @ W["W_K"], X @ W["W_V"]))
     Z, P = attention(Q, K, V, None if mask is None else mask[..., None, :, :])
@@ -286,7 +306,11 @@ def _(X, memory, W, heads, mask=None):
 # packed_attention
 
 
-@wrong("multi_head_attention.packed_attention", "the same bug, shared by Q and K")
+@wrong(
+    "multi_head_attention.packed_attention",
+    "the same bug, shared by Q and K",
+    says="The bug is still there: yours gives what the",
+)
 def _(X, W_QKV, W_O, heads):
     B, N, D = X.shape
     Q, K, V = (X @ W_QKV).reshape(B, N, 3, heads, D // heads).transpose(2, 0, 3, 1, 4)
@@ -441,7 +465,11 @@ def _(dY, X, memory, W, heads, mask=None):
     return _gradients(dY, X, memory, W, heads, None)
 
 
-@wrong("multi_head_attention.multi_head_attention_backward", "all features as one head")
+@wrong(
+    "multi_head_attention.multi_head_attention_backward",
+    "all features as one head",
+    says="dW_O is wrong already: begin there.",
+)
 def _(dY, X, memory, W, heads, mask=None):
     return _gradients(dY, X, memory, W, 1, mask)
 
@@ -559,7 +587,11 @@ def _(q, k, v, heads):
     return (p @ v).transpose(1, 2).reshape(B, N, D)
 
 
-@wrong("multi_head_attention.batched_heads", "as many keys as queries")
+@wrong(
+    "multi_head_attention.batched_heads",
+    "as many keys as queries",
+    says="Two shapes do not fit. Write the shape behind",
+)
 def _(q, k, v, heads):
     B, N, D = q.shape
     q, k, v = (x.reshape(B, N, heads, D // heads).transpose(1, 2) for x in (q, k, v))
@@ -753,7 +785,11 @@ def _(k, d):
     return _shift(k * 10000 ** (-np.arange(d // 2) / d))
 
 
-@wrong("multi_head_attention.shift_matrix", "moves forward by negative k too")
+@wrong(
+    "multi_head_attention.shift_matrix",
+    "moves forward by negative k too",
+    says="Where it fails: Yours is the transpose of the",
+)
 def _(k, d):
     return _shift(abs(k) * frequencies(d))
 
@@ -836,7 +872,11 @@ def _(rows, columns, d):
     return sinusoidal(rows * columns, d)
 
 
-@wrong("multi_head_attention.sinusoidal_2d", "2 d features")
+@wrong(
+    "multi_head_attention.sinusoidal_2d",
+    "2 d features",
+    says="Axis -1 of yours is 2 times as long as it",
+)
 def _(rows, columns, d):
     y, x = np.divmod(np.arange(rows * columns), columns)
     return np.concatenate([sinusoidal(rows, d)[y], sinusoidal(columns, d)[x]], axis=-1)
@@ -853,7 +893,11 @@ def _(rows, columns, d):
     return np.concatenate([E_y[y], E_x[x]], axis=-1)
 
 
-@wrong("multi_head_attention.sinusoidal_2d", "row number by dividing by rows")
+@wrong(
+    "multi_head_attention.sinusoidal_2d",
+    "row number by dividing by rows",
+    says="The right numbers, but in other places.",
+)
 def _(rows, columns, d):
     y, x = np.divmod(np.arange(rows * columns), rows)
     n = max(rows, columns) ** 2
@@ -902,7 +946,11 @@ def _(rows, columns):
     return (dy + rows - 1) * (2 * rows - 1) + dx + columns - 1
 
 
-@wrong("multi_head_attention.relative_position_index", "a line of 2 columns")
+@wrong(
+    "multi_head_attention.relative_position_index",
+    "a line of 2 columns",
+    says="Wrong exactly where rows is not 1",
+)
 def _(rows, columns):
     dy, dx = _offsets(rows, columns)
     return (dy + rows - 1) * 2 * columns + dx + columns - 1
@@ -934,14 +982,22 @@ def _(rows, columns):
     return (dx + columns - 1) * (2 * rows - 1) + dy + rows - 1
 
 
-@wrong("multi_head_attention.relative_position_index", "tokens numbered column by column")
+@wrong(
+    "multi_head_attention.relative_position_index",
+    "tokens numbered column by column",
+    says="Right only on the diagonal.",
+)
 def _(rows, columns):
     x, y = np.divmod(np.arange(rows * columns), rows)
     dy, dx = y[:, None] - y, x[:, None] - x
     return (dy + rows - 1) * (2 * columns - 1) + dx + columns - 1
 
 
-@wrong("multi_head_attention.relative_position_index", "floats", says="their dtype is not")
+@wrong(
+    "multi_head_attention.relative_position_index",
+    "floats",
+    says="The numbers are right, but floats: a whole",
+)
 def _(rows, columns):
     dy, dx = _offsets(rows, columns)
     return (dy + rows - 1.0) * (2 * columns - 1) + dx + columns - 1
@@ -1063,7 +1119,11 @@ def _(X, positions):
     return (X + E).astype(X.dtype)
 
 
-@wrong("multi_head_attention.rotary", "angles in float32 for float64 tokens")
+@wrong(
+    "multi_head_attention.rotary",
+    "angles in float32 for float64 tokens",
+    says="Nearly right: the difference is far below one",
+)
 def _(X, positions):
     angle = positions[:, None] * frequencies(X.shape[-1])
     return _turned(X, angle.astype(np.float32))
@@ -1102,7 +1162,11 @@ def _(n, D, heads):
     return _cost(n, D, heads) | {"parameters": 3 * D * D, "projection_flops": 6 * n * D * D}
 
 
-@wrong("multi_head_attention.multi_head_cost", "full matrices for every head")
+@wrong(
+    "multi_head_attention.multi_head_cost",
+    "full matrices for every head",
+    says="parameters is wrong already: begin there.",
+)
 def _(n, D, heads):
     c = _cost(n, D, heads)
     return c | {k: c[k] * heads for k in ("parameters", "projection_flops", "attention_flops")}

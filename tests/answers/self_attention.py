@@ -120,11 +120,7 @@ def _(S):
     return scipy.special.softmax(S)
 
 
-@wrong(
-    "self_attention.softmax",
-    "axis 1 for any number of axes",
-    says="Each column of yours sums to one",
-)
+@wrong("self_attention.softmax", "axis 1 for any number of axes")
 def _(S):
     e = np.exp(S - S.max(axis=1, keepdims=True))
     return e / e.sum(axis=1, keepdims=True)
@@ -243,7 +239,11 @@ def _(S, mask):
     return e / np.where(total == 0, 1, total)
 
 
-@wrong("self_attention.masked_softmax", "-100 is not forbidden enough")
+@wrong(
+    "self_attention.masked_softmax",
+    "-100 is not forbidden enough",
+    says="Wrong exactly where S holds numbers beyond 50",
+)
 def _(S, mask):
     return softmax(np.where(mask, S, -100.0)) * mask.any(axis=-1, keepdims=True)
 
@@ -261,7 +261,11 @@ def _(S, mask):
     return e / np.where(total > 0, total, 1)
 
 
-@wrong("self_attention.masked_softmax", "index needs a mask of full shape")
+@wrong(
+    "self_attention.masked_softmax",
+    "index needs a mask of full shape",
+    says="An array has fewer axes than your code counts",
+)
 def _(S, mask):
     S = S.copy()
     S[~mask] = -np.inf
@@ -339,7 +343,11 @@ def _(n):
     return np.where(np.tri(n) > 0, 0, -np.inf)
 
 
-@wrong("self_attention.causal_mask", "only at itself and the one before")
+@wrong(
+    "self_attention.causal_mask",
+    "only at itself and the one before",
+    says="Right only on the diagonal.",
+)
 def _(n):
     i = np.arange(n)
     return (i[:, None] == i) | (i[:, None] - 1 == i)
@@ -383,7 +391,11 @@ def _(Q, K, V, mask=None):
     return P @ V, P
 
 
-@wrong("self_attention.attention", "asks an array whether it is true")
+@wrong(
+    "self_attention.attention",
+    "asks an array whether it is true",
+    says="An array has no single truth value: `x is",
+)
 def _(Q, K, V, mask=None):
     S = scores(Q, K)
     P = masked_softmax(S, mask) if mask else softmax(S)
@@ -397,7 +409,11 @@ def _(Q, K, V, mask=None):
     return P @ V, P
 
 
-@wrong("self_attention.attention", "weights transposed before the values")
+@wrong(
+    "self_attention.attention",
+    "weights transposed before the values",
+    says="Two shapes do not fit. Write the shape behind",
+)
 def _(Q, K, V, mask=None):
     S = scores(Q, K)
     P = softmax(S) if mask is None else masked_softmax(S, mask)
@@ -658,7 +674,11 @@ def _(dZ, Q, K, V, mask=None):
     return {"dV": P.mT @ dZ, "dP": dP, "dS": dS, "dQ": dS @ K / root, "dK": dS.mT @ Q / root}
 
 
-@wrong("self_attention.attention_backward", ".T instead of .mT in a batch")
+@wrong(
+    "self_attention.attention_backward",
+    ".T instead of .mT in a batch",
+    says="dV is wrong already: begin there. Two shapes",
+)
 def _(dZ, Q, K, V, mask=None):
     P = attention(Q, K, V, mask)[1]
     dP = dZ @ V.T
@@ -683,7 +703,11 @@ def _(dZ, Q, K, V, mask=None):
     return g if mask is None else g | {"dP": np.where(mask, g["dP"], 0)}
 
 
-@wrong("self_attention.attention_backward", "only the three inputs' gradients")
+@wrong(
+    "self_attention.attention_backward",
+    "only the three inputs' gradients",
+    says="Your dict lacks 'dP', 'dS'.",
+)
 def _(dZ, Q, K, V, mask=None):
     g = _gradients(dZ, Q, K, V, mask)
     return {name: g[name] for name in ("dQ", "dK", "dV")}
@@ -1107,7 +1131,11 @@ def _(f, X, order):
 # causal_attention
 
 
-@wrong("self_attention.causal_attention", "the same bug with tril")
+@wrong(
+    "self_attention.causal_attention",
+    "the same bug with tril",
+    says="The bug is still there: yours gives what the",
+)
 def _(Q, K, V):
     n, d = Q.shape
     S = np.where(np.tril(np.ones((n, n), bool), 1), Q @ K.mT / d**0.5, -np.inf)
@@ -1154,7 +1182,11 @@ def _(Q, K, V):
     return e @ V / e.sum(axis=-1, keepdims=True)
 
 
-@wrong("self_attention.causal_attention", "mends the mask, breaks the last line")
+@wrong(
+    "self_attention.causal_attention",
+    "mends the mask, breaks the last line",
+    says="Two shapes do not fit. Write the shape behind",
+)
 def _(Q, K, V):
     n, d = Q.shape
     S = np.where(causal_mask(n), Q @ K.mT / d**0.5, -np.inf)
@@ -1227,7 +1259,11 @@ def _(n, m, d, d_v):
     return n * m * (2 * d - 1) + n * d_v * (2 * m - 1)
 
 
-@wrong("self_attention.attention_flops", "one operation a score for the scale")
+@wrong(
+    "self_attention.attention_flops",
+    "one operation a score for the scale",
+    says="Yours is n · m too many",
+)
 def _(n, m, d, d_v):
     return 2 * n * m * (d + d_v) + n * m
 

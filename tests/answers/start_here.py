@@ -30,18 +30,28 @@ def _(values, weights):
     return values.mean(axis=0)
 
 
-@wrong("start_here.weighted_mean", "weights made to sum to one by softmax")
+@wrong(
+    "start_here.weighted_mean",
+    "weights made to sum to one by softmax",
+    says="Wrong exactly where values is taller than wide",
+)
 def _(values, weights):
     e = np.exp(weights - weights.max())
     return e @ values / e.sum()
 
 
-@wrong("start_here.weighted_mean", "sums over the features")
+@wrong(
+    "start_here.weighted_mean", "sums over the features", says="Axis -1 of yours is one too long."
+)
 def _(values, weights):
     return (weights[:, None] * values).sum(axis=1) / weights.sum()
 
 
-@wrong("start_here.weighted_mean", "weights laid along the features")
+@wrong(
+    "start_here.weighted_mean",
+    "weights laid along the features",
+    says="Wrong exactly where axis -2 of values has a size above 1",
+)
 def _(values, weights):
     return (values * weights).sum(axis=0) / weights.sum()
 

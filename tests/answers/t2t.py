@@ -28,7 +28,7 @@ def _(height, width, k, s, p):
     return ceil((height + 2 * p - k) / s) + 1, ceil((width + 2 * p - k) / s) + 1
 
 
-@wrong("t2t.token_count", "the padding on one side only")
+@wrong("t2t.token_count", "the padding on one side only", says="[0]: yours is 1 too few")
 def _(height, width, k, s, p):
     if min(height, width) + p < k:
         raise ValueError("too small")
@@ -58,14 +58,22 @@ def _(height, width, k, s, p):
     return (height + 2 * p - k) // s + 1, (width + 2 * p - k) // s + 1
 
 
-@wrong("t2t.token_count", "refuses an image smaller than a window before it is padded")
+@wrong(
+    "t2t.token_count",
+    "refuses an image smaller than a window before it is padded",
+    says="You refuse arguments that the task allows:",
+)
 def _(height, width, k, s, p):
     if min(height, width) < k:
         raise ValueError("too small")
     return (height + 2 * p - k) // s + 1, (width + 2 * p - k) // s + 1
 
 
-@wrong("t2t.token_count", "refuses an image that is just one window")
+@wrong(
+    "t2t.token_count",
+    "refuses an image that is just one window",
+    says="You refuse arguments that the task allows:",
+)
 def _(height, width, k, s, p):
     if min(height, width) + 2 * p <= k:
         raise ValueError("too small")
@@ -86,7 +94,11 @@ def _(height, width, k, s, p):
     return np.floor((height + 2 * p - k) / s + 1), np.floor((width + 2 * p - k) / s + 1)
 
 
-@wrong("t2t.token_count", "refuses where windows do not come out even")
+@wrong(
+    "t2t.token_count",
+    "refuses where windows do not come out even",
+    says="You refuse arguments that the task allows:",
+)
 def _(height, width, k, s, p):
     rows, columns = (height + 2 * p - k) / s + 1, (width + 2 * p - k) / s + 1
     if min(rows, columns) < 1 or rows % 1 or columns % 1:
@@ -352,7 +364,11 @@ def _(dT, shape, k, s, p):
 # restructure
 
 
-@wrong("t2t.restructure", "the same reshape by view")
+@wrong(
+    "t2t.restructure",
+    "the same reshape by view",
+    says="The bug is still there: yours gives what the",
+)
 def _(tokens, rows, columns):
     return tokens.contiguous().view(tokens.shape[0], tokens.shape[2], rows, columns)
 
@@ -376,7 +392,11 @@ def _(tokens, rows, columns):
     return tokens.mT.reshape(len(tokens), -1, columns, rows).mT
 
 
-@wrong("t2t.restructure", "features swapped with pictures")
+@wrong(
+    "t2t.restructure",
+    "features swapped with pictures",
+    says="The right numbers, but in other places.",
+)
 def _(tokens, rows, columns):
     B, _, C = tokens.shape
     return tokens.permute(2, 0, 1).reshape(B, C, rows, columns)
@@ -500,7 +520,11 @@ def _(images, splits, weights, project):
     return cut(images, *last) @ project
 
 
-@wrong("t2t.tokens_to_token", "every step cut off from the one before")
+@wrong(
+    "t2t.tokens_to_token",
+    "every step cut off from the one before",
+    says="The numbers are right, but cut from",
+)
 def _(images, splits, weights, project):
     for split, W in zip(splits, weights):
         T = torch.tanh(cut(images.detach(), *split) @ W)
@@ -698,7 +722,11 @@ def _(phi_q, phi_k, v):
     return phi_q @ (phi_k.mT @ (v / share))
 
 
-@wrong("t2t.linear_attention", "softmax of the features")
+@wrong(
+    "t2t.linear_attention",
+    "softmax of the features",
+    says="Wrong exactly where axis -2 of phi_k has a size above 1",
+)
 def _(phi_q, phi_k, v):
     return phi_q.softmax(-1) @ (phi_k.softmax(-2).mT @ v)
 
@@ -817,7 +845,11 @@ def _(height, width, channels, splits, token_dim, dim):
     return {"tokens": n, "linear": linear + 2 * n * features * dim, "attention": attention}
 
 
-@wrong("t2t.t2t_cost", "every split cuts the image itself")
+@wrong(
+    "t2t.t2t_cost",
+    "every split cuts the image itself",
+    says="tokens is wrong already: begin there.",
+)
 def _(height, width, channels, splits, token_dim, dim):
     linear = attention = 0
     for i, (k, s, p) in enumerate(splits):
@@ -849,7 +881,11 @@ def _(height, width, channels, splits, token_dim, dim):
     return t2t_cost(height, width, channels, splits, token_dim, dim=0)
 
 
-@wrong("t2t.t2t_cost", "the tokens of all splits together")
+@wrong(
+    "t2t.t2t_cost",
+    "the tokens of all splits together",
+    says="tokens is wrong already: begin there.",
+)
 def _(height, width, channels, splits, token_dim, dim):
     found, tokens = t2t_cost(height, width, channels, splits, token_dim, dim), 0
     for split in splits:
@@ -869,7 +905,7 @@ def _(height, width, channels, splits, token_dim, dim):
     return found
 
 
-@wrong("t2t.t2t_cost", "right for square images only")
+@wrong("t2t.t2t_cost", "right for square images only", says="tokens is wrong already: begin there.")
 def _(height, width, channels, splits, token_dim, dim):
     return t2t_cost(height, height, channels, splits, token_dim, dim)
 
@@ -969,7 +1005,11 @@ def _(x, weights):
     return x
 
 
-@wrong("t2t.dense_block", "only the new features come out")
+@wrong(
+    "t2t.dense_block",
+    "only the new features come out",
+    says="Only axis -1 of yours has another size.",
+)
 def _(x, weights):
     D = x.shape[-1]
     for W in weights:
@@ -1015,14 +1055,18 @@ def _(x, weights):
     return x
 
 
-@wrong("t2t.dense_block", "no GELU in the last layer")
+@wrong(
+    "t2t.dense_block",
+    "no GELU in the last layer",
+    says="On 2 tries it raises IndexError: list index",
+)
 def _(x, weights):
     for W in weights[:-1]:
         x = torch.cat([x, F.gelu(x @ W)], dim=-1)
     return torch.cat([x, x @ weights[-1]], dim=-1)
 
 
-@wrong("t2t.dense_block", "weights cut off: W.data")
+@wrong("t2t.dense_block", "weights cut off: W.data", says="The numbers are right, but cut from")
 def _(x, weights):
     for W in weights:
         x = torch.cat([x, F.gelu(x @ W.data)], dim=-1)
@@ -1139,7 +1183,11 @@ def _(x, reduce, middle, expand, groups):
     )
 
 
-@wrong("t2t.sum_of_branches", "the last branch only")
+@wrong(
+    "t2t.sum_of_branches",
+    "the last branch only",
+    says="Wrong exactly where axis -3 of x has a size above 1",
+)
 def _(x, reduce, middle, expand, groups):
     for r, m, e in branches(reduce, middle, expand, groups):
         out = F.conv2d(F.conv2d(F.conv2d(x, r).relu(), m, padding=1).relu(), e)
@@ -1154,7 +1202,11 @@ def _(x, reduce, middle, expand, groups):
     )
 
 
-@wrong("t2t.sum_of_branches", "kernels cut off: their .data")
+@wrong(
+    "t2t.sum_of_branches",
+    "kernels cut off: their .data",
+    says="The numbers are right, but cut from",
+)
 def _(x, reduce, middle, expand, groups):
     return sum(
         F.conv2d(F.conv2d(F.conv2d(x, r.data).relu(), m.data, padding=1).relu(), e.data)
@@ -1213,7 +1265,11 @@ def _(u, w_1, w_2):
     return u * s[:, :, None, None]
 
 
-@wrong("t2t.squeeze_excitation", "ReLU and sigmoid exchanged")
+@wrong(
+    "t2t.squeeze_excitation",
+    "ReLU and sigmoid exchanged",
+    says="Each row is right but for a factor of its",
+)
 def _(u, w_1, w_2):
     s = ((u.mean((2, 3)) @ w_1.mT).sigmoid() @ w_2.mT).relu()
     return u * s[:, :, None, None]
@@ -1263,7 +1319,11 @@ def _(u, w_1, w_2):
     return u * gate(u.detach().mean((2, 3)), w_1, w_2)[:, :, None, None]
 
 
-@wrong("t2t.squeeze_excitation", "weights cut off: detached")
+@wrong(
+    "t2t.squeeze_excitation",
+    "weights cut off: detached",
+    says="The numbers are right, but cut from",
+)
 def _(u, w_1, w_2):
     return u * gate(u.mean((2, 3)), w_1.detach(), w_2.detach())[:, :, None, None]
 
@@ -1297,7 +1357,11 @@ def cheaply(maps, cheap, padding=None):
     return F.conv2d(maps, cheap, padding=padding, groups=maps.shape[1])
 
 
-@wrong("t2t.ghost_module", "ghosts beside their own maps")
+@wrong(
+    "t2t.ghost_module",
+    "ghosts beside their own maps",
+    says="The right numbers, but in other places.",
+)
 def _(x, primary, cheap):
     maps = full(x, primary)
     ghosts = cheaply(maps, cheap).unflatten(1, (maps.shape[1], -1))
@@ -1341,7 +1405,7 @@ def _(x, primary, cheap):
     return torch.cat([maps, *ghosts], dim=1)
 
 
-@wrong("t2t.ghost_module", "one ghost for each map")
+@wrong("t2t.ghost_module", "one ghost for each map", says="Only axis -3 of yours has another size.")
 def _(x, primary, cheap):
     maps = full(x, primary)
     first = cheap[:: len(cheap) // len(primary)]
@@ -1373,7 +1437,7 @@ def _(x, primary, cheap):
     return torch.cat([maps, cheaply(maps, cheap.flip(2, 3))], dim=1)
 
 
-@wrong("t2t.ghost_module", "no_grad around everything")
+@wrong("t2t.ghost_module", "no_grad around everything", says="The numbers are right, but cut from")
 @torch.no_grad()
 def _(x, primary, cheap):
     maps = full(x, primary)

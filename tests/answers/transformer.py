@@ -137,7 +137,11 @@ def _(dY, X, W):
     return g | {"dW_2": linear_backward(dY, U, W["W_2"])["dW"]}
 
 
-@wrong("transformer.feed_forward_backward", "first bias forgotten on the way forward")
+@wrong(
+    "transformer.feed_forward_backward",
+    "first bias forgotten on the way forward",
+    says="dW_2 is wrong already: begin there.",
+)
 def _(dY, X, W):
     return _feed_forward_backward(dY, X, W, U=X @ W["W_1"])
 
@@ -283,11 +287,7 @@ def _(X, gamma, beta, eps=1e-5):
     return gamma * centred / (X.var(axis=-1, keepdims=True) + eps) + beta
 
 
-@wrong(
-    "transformer.layer_norm",
-    "axis 1 for any number of axes",
-    says="You take mean and variance of each",
-)
+@wrong("transformer.layer_norm", "axis 1 for any number of axes")
 def _(X, gamma, beta, eps=1e-5):
     centred = X - X.mean(axis=1, keepdims=True)
     return gamma * centred / np.sqrt(X.var(axis=1, keepdims=True) + eps) + beta
@@ -423,7 +423,11 @@ def _(dY, X, gamma, eps=1e-5):
     return g | {"dgamma": (dY * X).sum(axis=tuple(range(X.ndim - 1)))}
 
 
-@wrong("transformer.layer_norm_backward", "dgamma and dbeta for each token")
+@wrong(
+    "transformer.layer_norm_backward",
+    "dgamma and dbeta for each token",
+    says="dgamma is wrong already: begin there.",
+)
 def _(dY, X, gamma, eps=1e-5):
     g = _norm_backward(dY, X, gamma, eps)
     return g | {"dgamma": dY * _normed(X, eps)[0], "dbeta": dY}
@@ -439,12 +443,20 @@ def _(dY, X, gamma, eps=1e-5):
     return g | {"dgamma": (dY * _normed(X, eps)[0]).sum(axis=0), "dbeta": dY.sum(axis=0)}
 
 
-@wrong("transformer.layer_norm_backward", "eps a constant, not the argument")
+@wrong(
+    "transformer.layer_norm_backward",
+    "eps a constant, not the argument",
+    says="dgamma is wrong already: begin there.",
+)
 def _(dY, X, gamma, eps=1e-5):
     return _norm_backward(dY, X, gamma, 1e-5)
 
 
-@wrong("transformer.layer_norm_backward", "dgamma and dbeta exchanged")
+@wrong(
+    "transformer.layer_norm_backward",
+    "dgamma and dbeta exchanged",
+    says="dgamma and dbeta are exchanged.",
+)
 def _(dY, X, gamma, eps=1e-5):
     g = _norm_backward(dY, X, gamma, eps)
     return g | {"dgamma": g["dbeta"], "dbeta": g["dgamma"]}
@@ -614,7 +626,11 @@ def _(X, W, heads, norm_first, mask=None):
     return norm_2(X + feed_forward(R, W))
 
 
-@wrong("transformer.encoder_layer", "Pre-LN with a norm at the end")
+@wrong(
+    "transformer.encoder_layer",
+    "Pre-LN with a norm at the end",
+    says="Wrong exactly where norm_first is True",
+)
 def _(X, W, heads, norm_first, mask=None):
     norm_1, norm_2 = _norms(W)
     if norm_first:
@@ -625,7 +641,11 @@ def _(X, W, heads, norm_first, mask=None):
     return norm_2(R + feed_forward(R, W))
 
 
-@wrong("transformer.encoder_layer", "adds attention's pair")
+@wrong(
+    "transformer.encoder_layer",
+    "adds attention's pair",
+    says="Two shapes do not fit. Write the shape behind",
+)
 def _(X, W, heads, norm_first, mask=None):
     norm_1, norm_2 = _norms(W)
     if norm_first:
@@ -636,7 +656,11 @@ def _(X, W, heads, norm_first, mask=None):
     return norm_2(R + feed_forward(R, W))
 
 
-@wrong("transformer.encoder_layer", "one head whatever is asked")
+@wrong(
+    "transformer.encoder_layer",
+    "one head whatever is asked",
+    says="Wrong exactly where heads is not 1",
+)
 def _(X, W, heads, norm_first, mask=None):
     norm_1, norm_2 = _norms(W)
     if norm_first:
@@ -832,7 +856,11 @@ def _(dY, X, W, heads, norm_first, mask=None):
     return {n: g[n] for n in g if n not in ("dA", "dU", "dH", "dQ", "dK", "dV", "dmemory")}
 
 
-@wrong("transformer.encoder_layer_backward", "gamma_1 in both norms")
+@wrong(
+    "transformer.encoder_layer_backward",
+    "gamma_1 in both norms",
+    says="dW_2 is wrong already: begin there.",
+)
 def _(dY, X, W, heads, norm_first, mask=None):
     W = W | {"gamma_2": W["gamma_1"], "beta_2": W["beta_1"]}
     return _layer_backward(dY, X, W, heads, norm_first, mask)
@@ -934,7 +962,11 @@ def _(step, steps, warmup, peak):
     return peak * _cosine(step / steps)
 
 
-@wrong("transformer.warmup_cosine", "divides by a warmup of 0")
+@wrong(
+    "transformer.warmup_cosine",
+    "divides by a warmup of 0",
+    says="Something that you divide by can be 0. Wrong",
+)
 def _(step, steps, warmup, peak):
     rise = min(1.0, (step + 1) / warmup)
     return peak * rise * _cosine(max(0, step - warmup) / (steps - warmup))
@@ -1017,12 +1049,20 @@ def _(step, steps, warmup, peak):
 # shifted_targets
 
 
-@wrong("transformer.shifted_targets", "the same bug: reads the words themselves")
+@wrong(
+    "transformer.shifted_targets",
+    "the same bug: reads the words themselves",
+    says="The bug is still there: yours gives what the",
+)
 def _(words, begin, padding):
     return words.copy(), words, words != padding
 
 
-@wrong("transformer.shifted_targets", "writes the word before last")
+@wrong(
+    "transformer.shifted_targets",
+    "writes the word before last",
+    says="The values are right, but they are returned",
+)
 def _(words, begin, padding):
     first = np.full_like(words[:, :1], begin)
     longer = np.concatenate([first, words], axis=1)
@@ -1079,7 +1119,11 @@ def _(words, begin, padding):
     return inputs, words, words != padding
 
 
-@wrong("transformer.shifted_targets", "mends the counts, not the inputs")
+@wrong(
+    "transformer.shifted_targets",
+    "mends the counts, not the inputs",
+    says="The bug is still there: yours gives what the",
+)
 def _(words, begin, padding):
     first = np.full_like(words[:, :1], begin)
     inputs = np.concatenate([first, words], axis=1)[:, 1:]
@@ -1361,13 +1405,21 @@ def _(scores, log_p, finished, end, width):
     return _kept(scores[:, None] + log_p, width)
 
 
-@wrong("transformer.beam_step", "no more kept than there were")
+@wrong(
+    "transformer.beam_step",
+    "no more kept than there were",
+    says="Each hypothesis gets its own best next word,",
+)
 def _(scores, log_p, finished, end, width):
     totals = scores[:, None] + _finish(log_p, finished, end)
     return _kept(totals, min(width, len(scores)))
 
 
-@wrong("transformer.beam_step", "0 taken for the word end")
+@wrong(
+    "transformer.beam_step",
+    "0 taken for the word end",
+    says="[2]: Wrong only at the first place along axis",
+)
 def _(scores, log_p, finished, end, width):
     return _kept(scores[:, None] + _finish(log_p, finished, 0), width)
 
@@ -1430,7 +1482,7 @@ def _(dim, hidden, depth, n, m, size):
 @wrong(
     "transformer.transformer_cost",
     "two norms in the decoder",
-    says="decoder_layer is where the chain breaks",
+    says="decoder_layer: yours is 2 · dim too few",
 )
 def _(dim, hidden, depth, n, m, size):
     c = _cost(dim, hidden, depth, n, m, size)

@@ -26,7 +26,11 @@ def must_divide(H, W, p):
         raise ValueError("no multiple of p")
 
 
-@wrong("vit.patchify", "reads the images as (B, C, H, W)")
+@wrong(
+    "vit.patchify",
+    "reads the images as (B, C, H, W)",
+    says="You refuse arguments that the task allows:",
+)
 def _(images, p):
     B, C, H, W = images.shape
     must_divide(H, W, p)
@@ -56,7 +60,7 @@ def _(images, p):
     return cut.reshape(B, -1, p * p * C)
 
 
-@wrong("vit.patchify", "one reshape and no swap", says="A reshape alone")
+@wrong("vit.patchify", "one reshape and no swap", says="The right numbers, but in other places.")
 def _(images, p):
     B, H, W, C = images.shape
     must_divide(H, W, p)
@@ -95,7 +99,11 @@ def _(images, p):
     return np.stack(patches, axis=1)
 
 
-@wrong("vit.patchify", "asserts instead of raising ValueError")
+@wrong(
+    "vit.patchify",
+    "asserts instead of raising ValueError",
+    says="What should be refused is refused, but with",
+)
 def _(images, p):
     B, H, W, C = images.shape
     assert H % p == 0 and W % p == 0
@@ -152,7 +160,7 @@ def _(dX, images, E, p):
 @wrong(
     "vit.patch_embedding_backward",
     "as many patches in a row as the height holds",
-    says="dimages is where the chain breaks",
+    says="dimages is dpatches in another shape: a",
 )
 def _(dX, images, E, p):
     dpatches = dX @ E.T
@@ -209,7 +217,11 @@ def _(dX, images, E, p):
     }
 
 
-@wrong("vit.patch_embedding_backward", "dE keeps the last image only")
+@wrong(
+    "vit.patch_embedding_backward",
+    "dE keeps the last image only",
+    says="dE is wrong already: begin there. Wrong",
+)
 def _(dX, images, E, p):
     dpatches = dX @ E.T
     for patches, d in zip(patchify(images, p), dX):
@@ -222,7 +234,7 @@ def _(dX, images, E, p):
     }
 
 
-@wrong("vit.patch_embedding_backward", "no db", says="db is where the chain breaks")
+@wrong("vit.patch_embedding_backward", "no db", says="Your dict lacks 'db'.")
 def _(dX, images, E, p):
     dpatches = dX @ E.T
     return {
@@ -315,7 +327,11 @@ def _(X, x_class, E_pos):
     return np.concatenate([token, X], axis=1) + E_pos
 
 
-@wrong("vit.prepend_class_token", "too many positions are cut off in silence")
+@wrong(
+    "vit.prepend_class_token",
+    "too many positions are cut off in silence",
+    says="Right wherever there is an answer. What does",
+)
 def _(X, x_class, E_pos):
     n = X.shape[1]
     if len(E_pos) < n + 1:
@@ -345,7 +361,11 @@ def _(X, x_class, E_pos):
     return np.insert(X + E_pos[1:], 0, x_class, axis=1)
 
 
-@wrong("vit.prepend_class_token", "the class token replaces the last patch")
+@wrong(
+    "vit.prepend_class_token",
+    "the class token replaces the last patch",
+    says="Wrong only at the last place along axis -2.",
+)
 def _(X, x_class, E_pos):
     as_many(X, E_pos)
     Z = np.zeros((X.shape[0], X.shape[1] + 1, X.shape[2]), X.dtype)
@@ -400,7 +420,11 @@ def _(dZ_0):
     return {"dE_pos": dZ_0.sum(0), "dx_class": dZ_0.sum((0, 1)), "dX": dZ_0[:, 1:]}
 
 
-@wrong("vit.prepend_class_token_backward", "dE_pos is that of every image")
+@wrong(
+    "vit.prepend_class_token_backward",
+    "dE_pos is that of every image",
+    says="dE_pos is wrong already: begin there. dE_pos:",
+)
 def _(dZ_0):
     return {"dE_pos": dZ_0, "dx_class": dZ_0[:, 0].sum(0), "dX": dZ_0[:, 1:]}
 
@@ -549,7 +573,11 @@ def standard(y, axis=-1, eps=1e-6):
     return (y - y.mean(axis=axis, keepdims=True)) / np.sqrt(y.var(axis=axis, keepdims=True) + eps)
 
 
-@wrong("vit.class_probabilities", "head and norm in the same wrong order, by layer_norm")
+@wrong(
+    "vit.class_probabilities",
+    "head and norm in the same wrong order, by layer_norm",
+    says="The bug is still there: yours gives what the",
+)
 def _(Z, W_head, b_head):
     y = linear(Z[:, 0], W_head, b_head)
     K = y.shape[-1]
@@ -779,14 +807,22 @@ class _(Parts):
         return torch.cat([self.class_token.expand(len(x), 1, -1), x], dim=1)
 
 
-@wrong("vit.VisionTransformer", "the last norm has PyTorch's eps")
+@wrong(
+    "vit.VisionTransformer",
+    "the last norm has PyTorch's eps",
+    says="In VisionTransformer(image_size=2, patch=1,",
+)
 class _(Parts):
     def __init__(self, image_size, patch, channels, classes, dim, depth, heads, hidden):
         super().__init__(image_size, patch, channels, classes, dim, depth, heads, hidden)
         self.norm = nn.LayerNorm(dim)
 
 
-@wrong("vit.VisionTransformer", "the layers have PyTorch's eps")
+@wrong(
+    "vit.VisionTransformer",
+    "the layers have PyTorch's eps",
+    says="In VisionTransformer(image_size=2, patch=1,",
+)
 class _(Parts):
     def __init__(self, image_size, patch, channels, classes, dim, depth, heads, hidden):
         super().__init__(image_size, patch, channels, classes, dim, depth, heads, hidden)
@@ -815,7 +851,11 @@ class _(Parts):
         self.class_token = nn.Parameter(torch.zeros(1, dim))
 
 
-@wrong("vit.VisionTransformer", "one layer, used again and again")
+@wrong(
+    "vit.VisionTransformer",
+    "one layer, used again and again",
+    says="In VisionTransformer(image_size=4, patch=2,",
+)
 class _(Parts):
     def __init__(self, image_size, patch, channels, classes, dim, depth, heads, hidden):
         super().__init__(image_size, patch, channels, classes, dim, depth, heads, hidden)
@@ -834,7 +874,11 @@ class _(Parts):
         return self.head(self.encoded(images)[:, 0])
 
 
-@wrong("vit.VisionTransformer", "the class token at the end, the first token read")
+@wrong(
+    "vit.VisionTransformer",
+    "the class token at the end, the first token read",
+    says="in evaluation mode is wrong already: begin",
+)
 class _(Parts):
     def tokens(self, images):
         x = self.embed(images)
@@ -861,7 +905,7 @@ class _(Parts):
         return x + self.positions().detach()
 
 
-@wrong("vit.VisionTransformer", "Post-LN layers")
+@wrong("vit.VisionTransformer", "Post-LN layers", says="in evaluation mode is wrong already: begin")
 class _(Parts):
     def __init__(self, image_size, patch, channels, classes, dim, depth, heads, hidden):
         super().__init__(image_size, patch, channels, classes, dim, depth, heads, hidden)
@@ -1055,7 +1099,11 @@ def _(model, optimizer, images, labels):
     return loss.item()
 
 
-@wrong("vit.training_step", "returns a tensor with its graph")
+@wrong(
+    "vit.training_step",
+    "returns a tensor with its graph",
+    says="loss of step 1 is wrong already: begin there.",
+)
 def _(model, optimizer, images, labels):
     model.train()
     loss = F.cross_entropy(model(images), labels)
@@ -1195,7 +1243,11 @@ def _(positions, grid, new_grid):
     return torch.cat([picture[0].flatten(1).T, positions[-1:]])
 
 
-@wrong("vit.interpolate_positions", "surplus positions are cut off in silence")
+@wrong(
+    "vit.interpolate_positions",
+    "surplus positions are cut off in silence",
+    says="What should be refused is refused, but with",
+)
 def _(positions, grid, new_grid):
     rows, columns = grid
     picture = positions[1 : 1 + rows * columns].T.reshape(1, -1, rows, columns)
@@ -1474,7 +1526,11 @@ def _(weights, grid):
     return ((w * d).sum(-1) / w.sum(-1)).mean((0, 2))
 
 
-@wrong("vit.attention_distance", "a mean over the heads too")
+@wrong(
+    "vit.attention_distance",
+    "a mean over the heads too",
+    says="Wrong exactly where axis -3 of weights has a size above 1",
+)
 def _(weights, grid):
     fits(weights, grid)
     w = weights[..., 1:, 1:]
@@ -1670,7 +1726,7 @@ def _(image_size, patch, channels, classes, dim, depth, hidden):
     return cost(image_size, patch, channels, classes, dim, depth, 4 * dim)
 
 
-@wrong("vit.vit_cost", "one norm in a layer", says="encoder is where the chain breaks")
+@wrong("vit.vit_cost", "one norm in a layer", says="encoder: yours is 2 · dim · depth too few")
 def _(image_size, patch, channels, classes, dim, depth, hidden):
     found = cost(image_size, patch, channels, classes, dim, depth, hidden)
     encoder = found["encoder"] - depth * 2 * dim

@@ -127,7 +127,7 @@ class Exercise:
             return self.reference
         if not all(trial.right for trial in trials):
             self.case = telling(trials).case
-            self._refuse(diagnose(self, trials))
+            self._refuse(diagnose(self, trials, self.as_function(answer)))
         if problem := self.beside_the_tries(answer):
             self._refuse(f"✗ {self.name}: {problem}")
         self._record(True)
