@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -141,7 +142,7 @@ def test_what_is_built_from_nothing_is_a_function_there(work, capsys, monkeypatc
         identity, minutes=5, shapes=(torch.ones(3, 2), (3, 2)), parameters=(0, 9),
         accuracy=lambda model: float(torch.equal(model(torch.eye(2)), torch.eye(2))), wanted=1,
     )  # fmt: skip
-    monkeypatch.setattr(editor, "goals_of", lambda slug: [goal])
+    monkeypatch.setattr(editor, "tasks_of", lambda slug, among=(): [goal])
     assert editor.check(work, "start_here") and editor.check(work, "start_here")
     assert "○ identity: not begun" in capsys.readouterr().out
     path = work / "mine" / "00_start_here.py"
@@ -156,3 +157,23 @@ def test_what_is_built_from_nothing_is_a_function_there(work, capsys, monkeypatc
     said = capsys.readouterr().out
     assert "✓ identity: built from nothing" in said and "✗ on unseen data" in said
     assert "✗ identity: stops with AttributeError" in said and "no_such" in said
+
+
+def test_answers_in_numpy_are_checked_and_taken_without_pytorch(work):
+    put(work, RIGHT)
+    code = """
+        import sys
+        from pathlib import Path
+        sys.modules["torch"] = None
+        from tutorial_lib.checking.yours import yours
+        from tutorial_lib.course import editor
+        from tutorial_lib.exercises import start_here
+        yours(start_here.weighted_mean)
+        sys.exit(not editor.check(Path.cwd(), "start_here"))
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], cwd=work, capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=60, encoding="utf-8",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "weighted_mean: yours" in done.stdout and "✓ weighted_mean" in done.stdout

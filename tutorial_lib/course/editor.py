@@ -9,7 +9,7 @@ from tutorial_lib.checking.definitions import imports_of
 from tutorial_lib.checking.mine import HEADER, file_of, write
 from tutorial_lib.checking.running import own_lines
 from tutorial_lib.checking.yours import load
-from tutorial_lib.course.progress import exercises_of, goals_of
+from tutorial_lib.course.progress import tasks_of
 from tutorial_lib.course.workspace import WorkspaceError
 
 
@@ -40,15 +40,10 @@ def check(work: Path, slug: str) -> bool:
     return good
 
 
-def tasks_of(slug: str) -> list:
-    """A chapter's exercises, and last what is built from nothing, which takes longest."""
-    return exercises_of(slug) + goals_of(slug)
-
-
 def answers_in(module, slug: str) -> list[tuple]:
     """(task, the learner's answer) for each task that the learner's file has a name for."""
-    found = ((task, getattr(module, task.name, None)) for task in tasks_of(slug))
-    return [(task, answer) for task, answer in found if answer is not None]
+    there = {name: value for name, value in vars(module).items() if value is not None}
+    return [(task, there[task.name]) for task in tasks_of(slug, there)]
 
 
 def start(path: Path, slug: str) -> None:
