@@ -1091,7 +1091,7 @@ def _(model, optimizer, images, labels):
     return loss.item()
 
 
-@wrong("vit.training_step", "evaluation mode")
+@wrong("vit.training_step", "evaluation mode", says="The model learns in evaluation mode, in which")
 def _(model, optimizer, images, labels):
     model.eval()
     loss = F.cross_entropy(model(images), labels)
@@ -1599,7 +1599,11 @@ def _(weights, grid):
     return ((w * apart(grid, w.dtype)).sum(-1) / w.sum(-1)).mean((0, 2))
 
 
-@wrong("vit.attention_distance", "too many tokens are cut off in silence")
+@wrong(
+    "vit.attention_distance",
+    "too many tokens are cut off in silence",
+    says="Right wherever there is an answer. What does",
+)
 def _(weights, grid):
     n = grid[0] * grid[1]
     if weights.shape[-1] < 1 + n:
@@ -1611,7 +1615,7 @@ def _(weights, grid):
 @wrong(
     "vit.attention_distance",
     "another number of tokens is not refused",
-    says="Right for weights that fit the grid",
+    says="Right wherever there is an answer. What does",
 )
 def _(weights, grid):
     n = grid[0] * grid[1]
