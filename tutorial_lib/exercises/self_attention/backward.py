@@ -8,7 +8,7 @@ from tutorial_lib.from_scratch import attention as np_attention
 
 
 def weights_and_gradients(rng):
-    for shape in [(1, 1), (1, 2), (2, 3), (3, 1), (2, 3, 4)]:
+    for shape in [(1, 2), (3,), (2, 3), (3, 1), (2, 3, 4)]:
         yield dict(dP=rng.normal(size=shape), P=np_attention.softmax(rng.normal(size=shape)))
     yield dict(dP=np.ones((2, 3)), P=np_attention.softmax(rng.normal(size=(2, 3))))
     yield dict(dP=rng.normal(size=(1, 3)), P=np.array([[0.0, 1.0, 0.0]]))
@@ -119,7 +119,7 @@ def _backward_with(dZ, Q, K, V, mask, **wrong):
     """The scale is missing from dQ and dK. S is Q Kᵀ *divided by* √d, so what flows back to Q
     and K is divided by it as well. (dV, dP and dS know nothing of it: they are right.)"""
 )
-def backward_without_scale(dZ, Q, K, V, mask):
+def backward_without_scale(dZ, Q, K, V, mask=None):
     root = Q.shape[-1] ** 0.5
     return _backward_with(
         dZ, Q, K, V, mask, dQ=lambda g, P: g["dQ"] * root, dK=lambda g, P: g["dK"] * root
@@ -131,7 +131,7 @@ def backward_without_scale(dZ, Q, K, V, mask):
     receive the gradients of all queries that looked at *it*. With as many keys as queries the
     shapes fit by accident, so only a transpose tells."""
 )
-def dv_without_transpose(dZ, Q, K, V, mask):
+def dv_without_transpose(dZ, Q, K, V, mask=None):
     return _backward_with(dZ, Q, K, V, mask, dV=lambda g, P: P @ dZ)
 
 
@@ -139,7 +139,7 @@ def dv_without_transpose(dZ, Q, K, V, mask):
     """You pass dP on as dS: the softmax between weights and scores has a backward of its own,
     and you have just written it."""
 )
-def skips_softmax(dZ, Q, K, V, mask):
+def skips_softmax(dZ, Q, K, V, mask=None):
     root = Q.shape[-1] ** 0.5
     return _backward_with(
         dZ,
@@ -157,7 +157,7 @@ def skips_softmax(dZ, Q, K, V, mask):
     """dK should be dSᵀ Q / √d. In S = Q Kᵀ a key belongs to a column of S, not to a row: which
     way must dS lie for its columns to meet the queries?"""
 )
-def dk_without_transpose(dZ, Q, K, V, mask):
+def dk_without_transpose(dZ, Q, K, V, mask=None):
     root = Q.shape[-1] ** 0.5
     return _backward_with(dZ, Q, K, V, mask, dK=lambda g, P: g["dS"] @ Q / root)
 
@@ -165,7 +165,7 @@ def dk_without_transpose(dZ, Q, K, V, mask):
 @attention_backward.mistake(
     """dQ and dK are swapped. dQ has the shape of Q, a row per query, and is made from the keys."""
 )
-def swapped(dZ, Q, K, V, mask):
+def swapped(dZ, Q, K, V, mask=None):
     return _backward_with(dZ, Q, K, V, mask, dQ=lambda g, P: g["dK"], dK=lambda g, P: g["dQ"])
 
 
@@ -173,7 +173,7 @@ def swapped(dZ, Q, K, V, mask):
     """You treat each weight as if it depended on its own score alone: dS = dP·P·(1 − P) is the
     Jacobian's diagonal. Use your `softmax_backward`."""
 )
-def diagonal_softmax(dZ, Q, K, V, mask):
+def diagonal_softmax(dZ, Q, K, V, mask=None):
     root = Q.shape[-1] ** 0.5
     wrong = np_attention.attention_backward(dZ, Q, K, V, mask)
     P = np_attention.attention(Q, K, V, mask)[1]
@@ -185,5 +185,5 @@ def diagonal_softmax(dZ, Q, K, V, mask):
 @attention_backward.mistake(
     """You do not use the mask: right without one, wrong with one. Which weights P made Z?"""
 )
-def backward_ignores_mask(dZ, Q, K, V, mask):
+def backward_ignores_mask(dZ, Q, K, V, mask=None):
     return np_attention.attention_backward(dZ, Q, K, V)

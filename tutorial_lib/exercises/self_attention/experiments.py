@@ -34,15 +34,19 @@ def buggy_causal_attention(Q, K, V):
     return e @ V / e.sum(axis=-1, keepdims=True)
 
 
+def tokens_in_order(rng):
+    for n, d, d_v in [(2, 3, 1), (3, 1, 2), (1, 2, 3), (4, 3, 2), (6, 2, 2)]:
+        yield {k: rng.normal(size=(n, a)) for k, a in (("Q", d), ("K", d), ("V", d_v))}
+    # The only score that the first token may see is −1000000, and the next one would overflow.
+    yield dict(Q=np.full((2, 1), 1e3), K=np.array([[-1e3], [1e3]]), V=np.array([[1.0], [2.0]]))
+
+
 causal_attention = Exercise(
     causal_attention,
     start=buggy_causal_attention,
     level=2,
     minutes=10,
-    cases=lambda rng: (
-        dict(Q=size * rng.normal(size=(n, d)), K=rng.normal(size=(n, d)), V=rng.normal(size=(n, 2)))
-        for n, d, size in [(1, 1, 1), (2, 2, 1), (3, 1, 1), (4, 3, 1), (6, 2, 1), (4, 3, 2000)]
-    ),  # the last overflows, were the largest score of a row not subtracted
+    cases=tokens_in_order,
     hints=(
         "A loss near zero on a task that cannot be that easy: what does the model see that it "
         "should not?",
@@ -128,7 +132,7 @@ def _sum_over_features(X):
 
 def functions_of_tokens(rng):
     for f in (_centre, _running_sum, _with_position):
-        for n, d in [(1, 1), (3, 2), (4, 4)]:
+        for n, d in [(3, 2), (4, 4)]:
             yield dict(f=f, X=rng.normal(size=(n, d)), order=np.roll(np.arange(n), 1))
     for f in (_running_sum, _sum_over_features):
         yield dict(f=f, X=rng.normal(size=(5, 5)), order=np.array([2, 0, 4, 1, 3]))
@@ -184,3 +188,11 @@ def takes_the_mean(f, X, order):
 )
 def signed(f, X, order):
     return float((f(X[order]) - f(X)[order]).max())
+
+
+@equivariance_error.mistake(
+    """You give a verdict, True or False. The task asks how large the error is: whoever reads it can
+    then tell rounding from a function that knows the order. Which number did you compare?"""
+)
+def gives_a_verdict(f, X, order):
+    return bool(np.allclose(f(X[order]), f(X)[order]))
