@@ -30,7 +30,7 @@ multi_head_cost = Exercise(
     minutes=10,
     cases=lambda rng: (
         dict(n=n, D=D, heads=heads)
-        for n, D, heads in [(1, 1, 1), (2, 4, 2), (3, 6, 1), (5, 12, 4), (196, 768, 12)]
+        for n, D, heads in [(5, 6, 2), (3, 8, 1), (2, 12, 4), (196, 768, 12)]
     ),
     hints=(
         "Count one head first: it has D / heads features. Then ask what the number of heads does "

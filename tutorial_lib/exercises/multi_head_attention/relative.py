@@ -12,7 +12,7 @@ relative_position_index = Exercise(
     minutes=15,
     cases=lambda rng: (
         dict(rows=rows, columns=columns)
-        for rows, columns in [(1, 1), (1, 2), (2, 1), (1, 3), (2, 2), (2, 3), (3, 2), (3, 4)]
+        for rows, columns in [(2, 3), (1, 2), (2, 1), (1, 3), (2, 2), (3, 2), (3, 4)]
     ),
     hints=(
         "Start with one dimension: 3 tokens, offsets from −2 to 2. How many entries has the table, "

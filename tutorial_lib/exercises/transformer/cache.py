@@ -26,8 +26,7 @@ def attend_with_cache(x, K, V, W_Q, W_K, W_V):
 
 def tokens_and_caches(rng):
     sizes = [
-        ((), 0, 1, 1, 1),
-        ((), 1, 1, 1, 1),
+        ((), 0, 2, 3, 1),
         ((), 1, 2, 3, 2),
         ((), 3, 4, 2, 2),
         ((), 2, 3, 3, 3),

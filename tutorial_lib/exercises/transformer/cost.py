@@ -36,8 +36,8 @@ transformer_cost = Exercise(
     cases=lambda rng: (
         dict(zip(("dim", "hidden", "depth", "n", "m", "size"), sizes))
         for sizes in [
-            (1, 1, 1, 1, 1, 4),
-            (2, 3, 1, 1, 1, 1),
+            (2, 3, 5, 7, 6, 4),
+            (3, 2, 1, 1, 4, 1),
             (2, 8, 3, 5, 1, 2),
             (48, 192, 2, 1, 36, 4),
             (512, 2048, 6, 128, 196, 2),

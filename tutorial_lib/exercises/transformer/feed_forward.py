@@ -8,7 +8,7 @@ from tutorial_lib.from_scratch import feed_forward as np_feed_forward
 
 
 def numbers_and_gradients(rng):
-    for shape in [(1,), (1, 1), (2, 3), (3, 1), (2, 3, 4)]:
+    for shape in [(1,), (2, 3), (3, 1), (2, 3, 4)]:
         yield dict(dy=rng.normal(size=shape), x=2 * rng.normal(size=shape))
     yield dict(dy=np.array([1.0, 1.0, 2.0]), x=np.array([-40.0, 0.0, 40.0]))
     single = np.float32
@@ -123,7 +123,8 @@ def _network(rng, dim, hidden):
 
 
 def tokens_and_networks(rng):
-    shapes = [((1, 1), 1), ((1, 2), 3), ((3, 2), 2), ((2, 3), 1), ((4, 2), 3), ((2, 3, 2), 4)]
+    shapes = [((1, 2), 3), ((3, 2), 2), ((2, 3), 1), ((4, 1), 3), ((2, 3, 2), 4)]
+    shapes += [((2, 1, 3, 2), 1)]
     for shape, hidden in shapes:
         W = _network(rng, shape[-1], hidden)
         yield dict(dY=rng.normal(size=shape), X=rng.normal(size=shape), W=W)

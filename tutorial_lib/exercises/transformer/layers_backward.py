@@ -75,7 +75,7 @@ def _gradients(
     branch. R also reaches Y along the plain line of the sum; how much of the gradient does that
     line carry?"""
 )
-def loses_the_second_residual(dY, X, W, heads, norm_first, mask):
+def loses_the_second_residual(dY, X, W, heads, norm_first, mask=None):
     return _gradients(dY, X, W, heads, norm_first, mask, keep=(1, 0))
 
 
@@ -83,7 +83,7 @@ def loses_the_second_residual(dY, X, W, heads, norm_first, mask):
     """The residual around the attention is lost: dX holds only what comes through the branch. How
     else does X reach R?"""
 )
-def loses_the_first_residual(dY, X, W, heads, norm_first, mask):
+def loses_the_first_residual(dY, X, W, heads, norm_first, mask=None):
     return _gradients(dY, X, W, heads, norm_first, mask, keep=(0, 1))
 
 
@@ -91,7 +91,7 @@ def loses_the_first_residual(dY, X, W, heads, norm_first, mask):
     """Both residuals are lost: you walk back through the branches alone. A sum x + f(x) has two
     inputs that depend on x; what does each of them receive?"""
 )
-def loses_both_residuals(dY, X, W, heads, norm_first, mask):
+def loses_both_residuals(dY, X, W, heads, norm_first, mask=None):
     return _gradients(dY, X, W, heads, norm_first, mask, keep=(0, 0))
 
 
@@ -100,7 +100,7 @@ def loses_both_residuals(dY, X, W, heads, norm_first, mask):
     self-attention a token asks and answers: which two entries of attention's gradients belong to
     it?"""
 )
-def queries_only(dY, X, W, heads, norm_first, mask):
+def queries_only(dY, X, W, heads, norm_first, mask=None):
     return _gradients(dY, X, W, heads, norm_first, mask, keys=0)
 
 
@@ -108,7 +108,7 @@ def queries_only(dY, X, W, heads, norm_first, mask):
     """The gradient passes by the norms as if they were not there: dgamma and dbeta are taken, and
     then what arrived is passed on unchanged. Which entry of `layer_norm_backward` goes on?"""
 )
-def passes_by_the_norms(dY, X, W, heads, norm_first, mask):
+def passes_by_the_norms(dY, X, W, heads, norm_first, mask=None):
     def norm_backward(dY, X, W, i):
         return {**_norm_backward(dY, X, W, i), "dX": dY}
 
@@ -119,7 +119,7 @@ def passes_by_the_norms(dY, X, W, heads, norm_first, mask):
     """You pass on dXhat where the norm's dX is due: that is the gradient inside the norm, before it
     has gone back through mean and variance. Which one belongs to what the norm was given?"""
 )
-def passes_on_dxhat(dY, X, W, heads, norm_first, mask):
+def passes_on_dxhat(dY, X, W, heads, norm_first, mask=None):
     def norm_backward(dY, X, W, i):
         found = _norm_backward(dY, X, W, i)
         return {**found, "dX": found["dXhat"]}
@@ -131,7 +131,7 @@ def passes_on_dxhat(dY, X, W, heads, norm_first, mask):
     """You give `layer_norm_backward` the norm's output. A backward needs what its forward was
     given: what went into each norm?"""
 )
-def norms_given_their_output(dY, X, W, heads, norm_first, mask):
+def norms_given_their_output(dY, X, W, heads, norm_first, mask=None):
     def norm_backward(dY, X, W, i):
         return _norm_backward(dY, norm(X, W, i), W, i)
 
@@ -142,7 +142,7 @@ def norms_given_their_output(dY, X, W, heads, norm_first, mask):
     """This is the way back through a Pre-LN layer whatever is asked. A backward must undo its own
     forward: what was the last step of a Post-LN layer?"""
 )
-def always_pre_backward(dY, X, W, heads, norm_first, mask):
+def always_pre_backward(dY, X, W, heads, norm_first, mask=None):
     return np_transformer.encoder_layer_backward(dY, X, W, heads, True, mask)
 
 
@@ -150,7 +150,7 @@ def always_pre_backward(dY, X, W, heads, norm_first, mask):
     """This is the way back through a Post-LN layer whatever is asked. A Pre-LN layer ends with a
     sum and not with a norm: what does dY meet first on its way back?"""
 )
-def always_post_backward(dY, X, W, heads, norm_first, mask):
+def always_post_backward(dY, X, W, heads, norm_first, mask=None):
     return np_transformer.encoder_layer_backward(dY, X, W, heads, False, mask)
 
 
@@ -158,5 +158,5 @@ def always_post_backward(dY, X, W, heads, norm_first, mask):
     """Right without a mask, wrong with one: the backward computes the weights of attention again
     and needs the same mask as the forward."""
 )
-def backward_without_the_mask(dY, X, W, heads, norm_first, mask):
+def backward_without_the_mask(dY, X, W, heads, norm_first, mask=None):
     return np_transformer.encoder_layer_backward(dY, X, W, heads, norm_first)

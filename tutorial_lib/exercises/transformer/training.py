@@ -47,14 +47,22 @@ def unshifted_targets(words, begin, padding):
 
 
 def texts(rng):
-    """Words 3 to 9, ended by 1 and filled up with 0; `begin` is 2."""
-    for lengths in [(1,), (2,), (3, 1), (4, 4), (5, 2, 3)]:
-        words = np.zeros((len(lengths), max(lengths)), dtype=np.int64)
+    """Words 3 to 9, ended by 1 and filled up with the padding, which need not be 0."""
+    for lengths, begin, padding in [
+        ((2,), 2, 0),
+        ((1,), 2, 0),
+        ((3, 1), 2, 10),
+        ((4, 4), 0, 2),
+        ((5, 2, 3), 2, 0),
+        ((1, 3, 4), 10, 2),
+    ]:
+        words = np.full((len(lengths), max(lengths)), padding)
         for row, length in zip(words, lengths):
             row[: length - 1] = rng.permutation(np.arange(3, 10))[: length - 1]
             row[length - 1] = 1
-        yield dict(words=words, begin=2, padding=0)
-    yield dict(words=np.array([[7, 7, 8, 1]], dtype=np.int32), begin=9, padding=-1)
+        yield dict(words=words, begin=begin, padding=padding)
+    # 0 is a word here, as in texts that are numbered from there.
+    yield dict(words=np.array([[7, 0, 8, 1]], dtype=np.int32), begin=9, padding=-1)
 
 
 shifted_targets = Exercise(
