@@ -124,3 +124,28 @@ def test_a_known_mistake_has_the_defaults_of_the_task(exercise):
         assert [p.default for p in given.parameters.values()] == [
             p.default for p in wanted.parameters.values()
         ], mistake.name
+
+
+KNOWN = """
+    deit.cutmix deit.mixup deit.hard_distillation deit.soft_distillation
+    deit.soft_distillation_backward deit.predict_with_two_heads
+    t2t.dense_block t2t.token_count t2t.squeeze_excitation t2t.ghost_module t2t.linear_attention
+    t2t.positive_features t2t.soft_split t2t.soft_split_backward
+    vit.vit_cost vit.patch_embedding_backward vit.embed_by_convolution vit.class_probabilities
+    vit.patchify
+""".split()  # whose first case is still all ones
+
+
+def sizes(value):
+    """Every whole number and every axis of every array in a value."""
+    if isinstance(value, (dict, tuple, list)):
+        parts = value.values() if isinstance(value, dict) else value
+        return [size for part in parts for size in sizes(part)]
+    return [value] if type(value) is int else list(getattr(value, "shape", ()))
+
+
+@pytest.mark.parametrize("exercise", FUNCTIONS, ids=lambda e: f"{e.slug}.{e.name}")
+def test_the_first_case_tells_something(exercise):
+    """It is the one that is shown: with all sizes one, most mistakes do nothing."""
+    all_ones = max(sizes(exercise.all_cases()[0])) <= 1
+    assert all_ones == (f"{exercise.slug}.{exercise.name}" in KNOWN)

@@ -64,8 +64,8 @@ def _step(scores, log_p, finished, end, width, *, stay=0.0, totals=None):
 
 
 @beam_step.mistake(
-    """Each hypothesis gets its own best next word, and none dies: that is greedy search from K
-    beginnings, side by side. Who competes with whom for a place in the beam?"""
+    """Each hypothesis goes on with its own best word, and with no second one: that is greedy search
+    from K beginnings, side by side. Who competes with whom for a place in the beam?"""
 )
 def best_of_each(scores, log_p, finished, end, width):
     closed = torch.full_like(log_p, -torch.inf)

@@ -8,7 +8,7 @@ from tutorial_lib.from_scratch import feed_forward as np_feed_forward
 
 
 def numbers_and_gradients(rng):
-    for shape in [(1,), (2, 3), (3, 1), (2, 3, 4)]:
+    for shape in [(3,), (2, 3), (3, 1), (2, 3, 4)]:
         yield dict(dy=rng.normal(size=shape), x=2 * rng.normal(size=shape))
     yield dict(dy=np.array([1.0, 1.0, 2.0]), x=np.array([-40.0, 0.0, 40.0]))
     single = np.float32
@@ -198,6 +198,14 @@ def slope_at_the_output(dY, X, W):
 )
 def bends_as_relu(dY, X, W):
     return _backward_with(dY, X, W, bend=lambda dA, U: dA * (U > 0))
+
+
+@feed_forward_backward.mistake(
+    """Close, and off in the third or fourth digit: dU has the slopes of the approximation with tanh
+    (√(2/π), 0.044715). Which GELU does the task name, and what is its slope?"""
+)
+def bends_with_tanh(dY, X, W):
+    return _backward_with(dY, X, W, bend=of_the_tanh_approximation)
 
 
 @feed_forward_backward.mistake(

@@ -102,6 +102,64 @@ def residual_from_the_normed(X, W, heads, norm_first, mask=None):
 
 
 @encoder_layer.mistake(
+    """In Pre-LN your first residual starts from the normed tokens; the second is right. What should
+    the attention's result be added to?"""
+)
+def first_residual_from_the_normed(X, W, heads, norm_first, mask=None):
+    if not norm_first:
+        return np_transformer.encoder_layer(X, W, heads, norm_first, mask)
+    A = norm(X, W, 1)
+    R = A + attend(A, A, W, heads, mask)
+    return R + feed_forward(norm(R, W, 2), W)
+
+
+@encoder_layer.mistake(
+    """In Pre-LN your second residual starts from the normed tokens; the first is right. What should
+    the feed-forward network's result be added to?"""
+)
+def second_residual_from_the_normed(X, W, heads, norm_first, mask=None):
+    if not norm_first:
+        return np_transformer.encoder_layer(X, W, heads, norm_first, mask)
+    A = norm(X, W, 1)
+    B = norm(X + attend(A, A, W, heads, mask), W, 2)
+    return B + feed_forward(B, W)
+
+
+@encoder_layer.mistake(
+    """In Pre-LN your queries come from the raw tokens, your keys and values from the normed ones.
+    In self-attention who asks?"""
+)
+def queries_from_the_raw(X, W, heads, norm_first, mask=None):
+    if not norm_first:
+        return np_transformer.encoder_layer(X, W, heads, norm_first, mask)
+    R = X + attend(X, norm(X, W, 1), W, heads, mask)
+    return R + feed_forward(norm(R, W, 2), W)
+
+
+@encoder_layer.mistake(
+    """In Pre-LN your second branch reads the tokens as they are: the norm that belongs to the
+    feed-forward network is nowhere. What does each branch do first?"""
+)
+def second_branch_not_normed(X, W, heads, norm_first, mask=None):
+    if not norm_first:
+        return np_transformer.encoder_layer(X, W, heads, norm_first, mask)
+    A = norm(X, W, 1)
+    R = X + attend(A, A, W, heads, mask)
+    return R + feed_forward(R, W)
+
+
+@encoder_layer.mistake(
+    """Each norm is given its shift for its gain and its gain for its shift. In a fresh layer all
+    gains are 1 and all shifts 0; what would it then do to its tokens? In which order does
+    `layer_norm` take the two?"""
+)
+def gain_for_shift(X, W, heads, norm_first, mask=None):
+    names = {"gamma": "beta", "beta": "gamma"}
+    exchanged = {f"{a}_{i}": W[f"{b}_{i}"] for a, b in names.items() for i in (1, 2)}
+    return np_transformer.encoder_layer(X, {**W, **exchanged}, heads, norm_first, mask)
+
+
+@encoder_layer.mistake(
     """In Pre-LN your queries come from the normed tokens, your keys and values from the raw ones.
     In self-attention who answers?"""
 )

@@ -38,9 +38,19 @@ def _norm_backward(dY, X, W, i):
 
 
 def _gradients(
-    dY, X, W, heads, norm_first, mask, *, keep=(1, 1), keys=1, norm_backward=_norm_backward
+    dY,
+    X,
+    W,
+    heads,
+    norm_first,
+    mask,
+    *,
+    keep=(1, 1),
+    keys=1,
+    raw=(0, 0),
+    norm_backward=_norm_backward,
 ):
-    """`encoder_layer_backward` with residuals or keys left out, or with other norms."""
+    """`encoder_layer_backward` with residuals or keys left out, other norms, or raw tokens."""
 
     def attend_backward(dZ, Y):
         found = multi_head_attention_backward(dZ, Y, Y, W, heads, mask)
@@ -49,10 +59,10 @@ def _gradients(
     if norm_first:
         A = norm(X, W, 1)
         R = X + attend(A, A, W, heads, mask)
-        feed = feed_forward_backward(dY, norm(R, W, 2), W)
+        feed = feed_forward_backward(dY, R if raw[1] else norm(R, W, 2), W)
         norm_2 = norm_backward(feed["dX"], R, W, 2)
         dR = keep[1] * dY + norm_2["dX"]
-        attention, dA = attend_backward(dR, A)
+        attention, dA = attend_backward(dR, X if raw[0] else A)
         norm_1 = norm_backward(dA, X, W, 1)
         dX = keep[0] * dR + norm_1["dX"]
     else:
@@ -136,6 +146,30 @@ def norms_given_their_output(dY, X, W, heads, norm_first, mask=None):
         return _norm_backward(dY, norm(X, W, i), W, i)
 
     return _gradients(dY, X, W, heads, norm_first, mask, norm_backward=norm_backward)
+
+
+@encoder_layer_backward.mistake(
+    """In Pre-LN you give both branches' backwards the tokens as they were before the norm. A
+    backward needs what its forward was given: what did a branch read there?"""
+)
+def branches_given_the_raw(dY, X, W, heads, norm_first, mask=None):
+    return _gradients(dY, X, W, heads, norm_first, mask, raw=(1, 1))
+
+
+@encoder_layer_backward.mistake(
+    """In Pre-LN you give the attention's backward X. A backward needs what its forward was given:
+    what did the attention read there?"""
+)
+def attention_given_the_raw(dY, X, W, heads, norm_first, mask=None):
+    return _gradients(dY, X, W, heads, norm_first, mask, raw=(1, 0))
+
+
+@encoder_layer_backward.mistake(
+    """In Pre-LN you give the feed-forward network's backward R. A backward needs what its forward
+    was given: what did the network read there?"""
+)
+def network_given_the_raw(dY, X, W, heads, norm_first, mask=None):
+    return _gradients(dY, X, W, heads, norm_first, mask, raw=(0, 1))
 
 
 @encoder_layer_backward.mistake(

@@ -95,6 +95,14 @@ def eps_squared(X, gamma, beta, eps=1e-5):
 
 
 @layer_norm.mistake(
+    """Right for the usual eps, wrong for any other: a number of your own stands where the argument
+    should. Which argument does your code never read?"""
+)
+def eps_of_its_own(X, gamma, beta, eps=1e-5):
+    return gamma * standardise(X, -1, 1e-5) + beta
+
+
+@layer_norm.mistake(
     """Your mean and deviation have lost the features' axis (no `keepdims`). It runs only where the
     numbers of tokens and of features happen to fit, and there feature j of every token is given
     the mean of token j. Which shape must one number a token have, to meet all its features?"""
@@ -130,8 +138,8 @@ def over_everything(X, gamma, beta, eps=1e-5):
 
 @layer_norm.mistake(
     """Your variance divides by D − 1, as an estimate from a sample does (`ddof=1`, and what
-    torch.std does unasked). Every number comes out a little too small, and one feature alone gives
-    0/0. By what does the task divide?"""
+    torch.std does unasked). Every deviation is a little too large, so all that it divides comes out
+    too small, and one feature alone gives 0/0. By what does the task divide?"""
 )
 def unbiased_variance(X, gamma, beta, eps=1e-5):
     with warnings.catch_warnings(action="ignore"):  # 0/0 for one feature

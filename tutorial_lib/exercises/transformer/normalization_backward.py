@@ -89,6 +89,24 @@ def dgamma_from_x(dY, X, gamma, eps=1e-5):
 
 
 @layer_norm_backward.mistake(
+    """dgamma and dbeta are exchanged. One of the two is added to Xhat, the other multiplies it:
+    whose gradient needs to know what Xhat was?"""
+)
+def dgamma_for_dbeta(dY, X, gamma, eps=1e-5):
+    right = np_normalization.layer_norm_backward(dY, X, gamma, eps)
+    return {**right, "dgamma": right["dbeta"], "dbeta": right["dgamma"]}
+
+
+@layer_norm_backward.mistake(
+    """gamma is in your dgamma. Y = gamma · Xhat + beta is linear in gamma: what is its slope, and
+    does gamma itself stand in it?"""
+)
+def dgamma_from_dxhat(dY, X, gamma, eps=1e-5):
+    right = np_normalization.layer_norm_backward(dY, X, gamma, eps)
+    return {**right, "dgamma": gamma * right["dgamma"]}
+
+
+@layer_norm_backward.mistake(
     """dgamma and dbeta are summed over the features, so they have a number for each token. gamma
     has one for each feature and serves all tokens: which axes must go?"""
 )
@@ -118,6 +136,14 @@ def forgets_gamma(dY, X, gamma, eps=1e-5):
     right = np_normalization.layer_norm_backward(dY, X, gamma, eps)
     without = np_normalization.layer_norm_backward(dY, X, np.ones_like(gamma), eps)
     return {**right, "dXhat": without["dXhat"], "dX": without["dX"]}
+
+
+@layer_norm_backward.mistake(
+    """Right for the usual eps, wrong for any other: a number of your own stands where the argument
+    should. Which argument does your code never read?"""
+)
+def eps_of_its_own(dY, X, gamma, eps=1e-5):
+    return np_normalization.layer_norm_backward(dY, X, gamma, 1e-5)
 
 
 @layer_norm_backward.mistake(

@@ -162,6 +162,14 @@ def counts_by_the_inputs(words, begin, padding):
 
 
 @shifted_targets.mistake(
+    """You compare with 0, whatever the padding is: where texts are filled up with another id it
+    counts as a word, and where 0 is a word it does not count. Which argument tells?"""
+)
+def compares_with_zero(words, begin, padding):
+    return _after_begin(words, begin), words, words != 0
+
+
+@shifted_targets.mistake(
     """The loss counts at every place, padding included: in a batch of short texts and a
     long one the model is mostly taught to write padding. At which places is there a word to
     learn?"""
