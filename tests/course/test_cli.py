@@ -23,6 +23,7 @@ COMMANDS = [
     "mutate",
     "progress",
     "doctor",
+    "pretrained",
     "build",
     "new-chapter",
     "survey",

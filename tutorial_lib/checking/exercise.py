@@ -20,6 +20,7 @@ import numpy as np
 from tutorial_lib.checking import attempts, mine
 from tutorial_lib.checking.comparing import compare, describe
 from tutorial_lib.checking.diagnosis import WIDER, chain, diagnose, telling
+from tutorial_lib.checking.running import peak_memory, within
 from tutorial_lib.checking.stubs import same_code
 from tutorial_lib.checking.trials import Rules, Trial, try_all
 
@@ -65,6 +66,8 @@ class Exercise:
     hints      three, from a nudge to nearly there
     start      the buggy function that a find-the-bug task starts from; None for an empty body
     seconds    how long an answer may take on one case before it counts as endless
+    memory     where the task is about it: a case on which the peak memory of an answer is counted,
+               and the question for one that needs far more than the reference
     """
 
     def __init__(
@@ -77,9 +80,11 @@ class Exercise:
         hints: tuple[str, ...],
         start: Callable | None = None,
         seconds: float = 10,
+        memory: tuple[dict, str] | None = None,
     ):
         self.reference, self.cases, self.start = reference, cases, start
         self.level, self.minutes, self.seconds = level, minutes, seconds
+        self.memory = memory
         self.hints = tuple(_one_line(hint) for hint in hints)
         self.name = reference.__name__
         self.slug = calling_chapter()
@@ -122,13 +127,13 @@ class Exercise:
             return self.reference
         if not all(trial.right for trial in trials):
             self.case = telling(trials).case
-            self._refuse(diagnose(self, trials))
+            self._refuse(diagnose(self, trials, self.as_function(answer)))
         if problem := self.beside_the_tries(answer):
             self._refuse(f"✗ {self.name}: {problem}")
         self._record(True)
         print(f"✓ {self.name}: right on all {len(trials)} tries.")
         mine.keep(self.slug, answer)
-        for told in (self.when_right(trials[-1]), _remark(trials)):
+        for told in (self.when_right(trials[-1]), _remark(trials), self._cost(answer)):
             if told:
                 print(told)
         return answer
@@ -165,6 +170,21 @@ class Exercise:
     def when_right(self, trial: Trial) -> str:
         """What a right answer is told beside that: how closely each named result agrees."""
         return "\n".join(chain(trial)) if isinstance(trial.expected, dict) else ""
+
+    def _cost(self, answer) -> str:
+        """The answer's peak memory beside the reference's; "" where the task is not about it."""
+        if self.memory is None:
+            return ""
+        case, question = self.memory
+        yours, theirs = (
+            within(self.seconds, peak_memory, f, case) / 1000 for f in (answer, self.reference)
+        )
+        if yours < 4 * theirs:
+            return "    its peak memory is as small as that of the course's version"
+        return (
+            f"    but its peak memory is {yours:.0f} kB where the course's version needs "
+            f"{theirs:.0f} kB.\n    {question}"
+        )
 
     def hint(self) -> None:
         """Print the hints so far and one more."""

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import traceback
+import tracemalloc
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,6 +53,18 @@ def call(function, case: dict, *, layout=duplicate, seconds: float = 10) -> Outc
     except Exception as error:  # the learner's own backward, or a graph used up in the function
         outcome.backward_error = error
     return outcome
+
+
+def peak_memory(function, case: dict) -> int:
+    """The most bytes that a call holds at once in Python's and NumPy's memory, what it returns
+    included: counted, so the same on every run."""
+    given = [duplicate(value) for value in case.values()]
+    tracemalloc.start()
+    try:
+        function(*given)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
 @contextlib.contextmanager

@@ -1,25 +1,20 @@
 """Chapter 01, self-attention: what is asked, how it is tried, and what people get wrong."""
 
-from tutorial_lib.exercises.self_attention.backward import attention_backward, softmax_backward
-from tutorial_lib.exercises.self_attention.cost import attention_flops, online_attention
-from tutorial_lib.exercises.self_attention.experiments import causal_attention, equivariance_error
-from tutorial_lib.exercises.self_attention.forward import attention, cross_attention
-from tutorial_lib.exercises.self_attention.masks import causal_mask, masked_softmax
-from tutorial_lib.exercises.self_attention.pytorch import dot_product_attention
-from tutorial_lib.exercises.self_attention.weights import scores, softmax
+from tutorial_lib.exercises import in_files
 
-__all__ = [  # in the order of the chapter
-    "scores",
-    "softmax",
-    "masked_softmax",
-    "causal_mask",
-    "attention",
-    "cross_attention",
-    "softmax_backward",
-    "attention_backward",
-    "dot_product_attention",
-    "online_attention",
-    "equivariance_error",
-    "causal_attention",
-    "attention_flops",
-]
+FILES = {  # in the order of the chapter: an exercise and the file that holds it
+    "scores": "weights",
+    "softmax": "weights",
+    "masked_softmax": "masks",
+    "causal_mask": "masks",
+    "attention": "forward",
+    "cross_attention": "forward",
+    "softmax_backward": "backward",
+    "attention_backward": "backward",
+    "dot_product_attention": "pytorch",
+    "online_attention": "cost",
+    "equivariance_error": "experiments",
+    "causal_attention": "experiments",
+    "attention_flops": "cost",
+}
+__all__, __getattr__, __dir__ = in_files(__name__, FILES)

@@ -32,6 +32,10 @@ online_attention = Exercise(
         "Start with m = −∞, l = 0, o = 0: the first factor is exp(−∞) = 0, so nothing special is "
         "needed. Return o / l at the end.",
     ),
+    memory=(
+        dict(q=np.ones(8), K=np.ones((20_000, 8)), V=np.ones((20_000, 8)), block=16),
+        "It holds all scores at once. How many does one block need?",
+    ),
 )
 
 

@@ -1,25 +1,19 @@
 """Chapter 09, T2T-ViT: what is asked, how it is tried, and what people get wrong."""
 
-from tutorial_lib.exercises.t2t.borrowed import dense_block, sum_of_branches
-from tutorial_lib.exercises.t2t.cost import t2t_cost
-from tutorial_lib.exercises.t2t.counting import token_count
-from tutorial_lib.exercises.t2t.gates import squeeze_excitation
-from tutorial_lib.exercises.t2t.ghosts import ghost_module
-from tutorial_lib.exercises.t2t.performer import linear_attention, positive_features
-from tutorial_lib.exercises.t2t.splitting import soft_split, soft_split_backward
-from tutorial_lib.exercises.t2t.steps import restructure, tokens_to_token
+from tutorial_lib.exercises import in_files
 
-__all__ = [  # in the order of the chapter
-    "token_count",
-    "soft_split",
-    "soft_split_backward",
-    "restructure",
-    "tokens_to_token",
-    "positive_features",
-    "linear_attention",
-    "t2t_cost",
-    "dense_block",
-    "sum_of_branches",
-    "squeeze_excitation",
-    "ghost_module",
-]
+FILES = {  # in the order of the chapter: an exercise and the file that holds it
+    "token_count": "counting",
+    "soft_split": "splitting",
+    "soft_split_backward": "splitting",
+    "restructure": "steps",
+    "tokens_to_token": "steps",
+    "positive_features": "performer",
+    "linear_attention": "performer",
+    "t2t_cost": "cost",
+    "dense_block": "borrowed",
+    "sum_of_branches": "borrowed",
+    "squeeze_excitation": "gates",
+    "ghost_module": "ghosts",
+}
+__all__, __getattr__, __dir__ = in_files(__name__, FILES)

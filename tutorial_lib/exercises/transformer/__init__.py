@@ -1,25 +1,18 @@
 """Chapter 03, the transformer: what is asked, how it is tried, and what people get wrong."""
 
-from tutorial_lib.exercises.transformer.beam import beam_step
-from tutorial_lib.exercises.transformer.cache import attend_with_cache
-from tutorial_lib.exercises.transformer.cost import transformer_cost
-from tutorial_lib.exercises.transformer.feed_forward import feed_forward_backward, gelu_backward
-from tutorial_lib.exercises.transformer.layers import encoder_layer
-from tutorial_lib.exercises.transformer.layers_backward import encoder_layer_backward
-from tutorial_lib.exercises.transformer.normalization import layer_norm
-from tutorial_lib.exercises.transformer.normalization_backward import layer_norm_backward
-from tutorial_lib.exercises.transformer.training import shifted_targets, warmup_cosine
+from tutorial_lib.exercises import in_files
 
-__all__ = [  # in the order of the chapter
-    "gelu_backward",
-    "feed_forward_backward",
-    "layer_norm",
-    "layer_norm_backward",
-    "encoder_layer",
-    "encoder_layer_backward",
-    "warmup_cosine",
-    "shifted_targets",
-    "attend_with_cache",
-    "beam_step",
-    "transformer_cost",
-]
+FILES = {  # in the order of the chapter: an exercise and the file that holds it
+    "gelu_backward": "feed_forward",
+    "feed_forward_backward": "feed_forward",
+    "layer_norm": "normalization",
+    "layer_norm_backward": "normalization_backward",
+    "encoder_layer": "layers",
+    "encoder_layer_backward": "layers_backward",
+    "warmup_cosine": "training",
+    "shifted_targets": "training",
+    "attend_with_cache": "cache",
+    "beam_step": "beam",
+    "transformer_cost": "cost",
+}
+__all__, __getattr__, __dir__ = in_files(__name__, FILES)
