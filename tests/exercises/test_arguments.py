@@ -117,13 +117,17 @@ def test_a_default_is_used_by_a_case(pair):
 
 
 @pytest.mark.parametrize("exercise", FUNCTIONS, ids=lambda e: f"{e.slug}.{e.name}")
-def test_a_known_mistake_has_the_defaults_of_the_task(exercise):
-    """Or it would raise where a learner's answer with the same mistake gives numbers."""
+def test_a_known_mistake_has_the_form_of_an_answer(exercise):
+    """The task's defaults, or it would raise where a learner's answer with the same mistake gives
+    numbers; and no results beyond those asked for, which a learner's answer would not have."""
     for mistake in exercise.mistakes:
         wanted, given = (inspect.signature(f) for f in (exercise.reference, mistake.answer))
         assert [p.default for p in given.parameters.values()] == [
             p.default for p in wanted.parameters.values()
         ], mistake.name
+        trial = exercise.tries(mistake.function, exercise.all_cases()[:1])[0]
+        if isinstance(trial.expected, dict) and isinstance(trial.outcome.value, dict):
+            assert set(trial.outcome.value) <= set(trial.expected), mistake.name
 
 
 KNOWN = """

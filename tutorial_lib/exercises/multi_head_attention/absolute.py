@@ -60,6 +60,14 @@ def exponent_halved(n, d):
 
 
 @sinusoidal.mistake(
+    """All pairs turn equally fast: your exponent is 0 for every i (`//` rounds 2i/d down), and
+    after 2π ≈ 6.3 positions everything looks as before. Which pair should turn slowest?"""
+)
+def exponent_rounded_down(n, d):
+    return _sinusoidal(n, d, exponent=np.zeros(d // 2))
+
+
+@sinusoidal.mistake(
     """You multiply by 10000^(2i/d) instead of dividing. The later features then jump about from one
     position to the next; they should move ever more slowly."""
 )
@@ -130,7 +138,7 @@ def shifts_back(k, d):
 
 
 @shift_matrix.mistake(
-    """Both sines have the same sign, so the blocks are no rotations and lengths change. What is
+    """Both sines are positive, so the blocks are no rotations and lengths change. What is
     cos(a + b)? Its second term has a sign."""
 )
 def both_positive(k, d):
@@ -143,6 +151,14 @@ def both_positive(k, d):
 )
 def one_frequency(k, d):
     return _blocks(np.full(d // 2, float(k)), np.cos, np.sin, _minus_sin, np.cos)
+
+
+@shift_matrix.mistake(
+    """The exponent is i/d, half of what it should be, so your blocks turn too fast for the
+    encoding. i counts pairs; what counts features?"""
+)
+def exponent_of_the_shift_halved(k, d):
+    return _blocks(k * frequencies(d) ** 0.5, np.cos, np.sin, _minus_sin, np.cos)
 
 
 @shift_matrix.mistake(

@@ -108,6 +108,16 @@ def dw_o_from_x(dY, X, memory, W, heads, mask=None):
 
 
 @multi_head_attention_backward.mistake(
+    """dW_K and dW_V are made from X. In self-attention nobody notices; but which tokens did these
+    two matrices multiply on the way forward?"""
+)
+def dw_k_and_dw_v_from_x(dY, X, memory, W, heads, mask=None):
+    right = np_multi_head.multi_head_attention_backward(dY, X, memory, W, heads, mask)
+    from_x = {f"dW_{n}": _rows(X).T @ _rows(right[f"d{n}"]) for n in "KV"}
+    return {**right, **from_x}
+
+
+@multi_head_attention_backward.mistake(
     """The memory's gradient through its keys is missing: yours is dV W_Vᵀ alone. Moving a token of
     the memory changes what it says *and* how well it is found."""
 )

@@ -18,6 +18,8 @@ def tokens_memory_weights(rng):
     ]:  # few with d = heads: there √D = d, and two wrong scales look the same
         yield {**_draw(rng, (), n, m, width, width_m, heads), "mask": None}
     yield {**_draw(rng, (2,), 3, 2, 6, 4, 2), "mask": None}
+    alone = _draw(rng, (), 3, 3, 4, 4, 2)  # self-attention, which is the caller's business
+    yield {**alone, "memory": alone["X"].copy(), "mask": None}
     yield {**_draw(rng, (), 3, 3, 6, 6, 2), "mask": np_attention.causal_mask(3)}
     yield {**_draw(rng, (2,), 2, 3, 6, 6, 2), "mask": np_attention.padding_mask([3, 1], 3)}
     yield {**_draw(rng, (3,), 2, 2, 4, 4, 2), "mask": np_attention.padding_mask([2, 1, 1], 2)}

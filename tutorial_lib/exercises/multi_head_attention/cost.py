@@ -100,3 +100,17 @@ def with_biases(n, D, heads):
 def only_scores(n, D, heads):
     right = multi_head_cost.reference(n, D, heads)
     return {**right, "attention_flops": right["attention_flops"] // 2}
+
+
+@multi_head_cost.mistake(
+    """Your attention is that of one head, with D / heads features. How many of them work?"""
+)
+def attention_of_one_head(n, D, heads):
+    return {**multi_head_cost.reference(n, D, heads), "attention_flops": 4 * n * n * (D // heads)}
+
+
+@multi_head_cost.mistake(
+    """Your projections are those of one token. Each of the four matrices meets every token."""
+)
+def projections_of_one_token(n, D, heads):
+    return {**multi_head_cost.reference(n, D, heads), "projection_flops": 8 * D * D}

@@ -164,6 +164,18 @@ def mask_without_heads(X, memory, W, heads, mask=None):
 
 
 @multi_head_attention.mistake(
+    """`mask[:, None]` puts the axis for the heads in the right place for a mask (B, N, M) only. For
+    (N, M) it stands between queries and keys. Counted from which end is its place always the
+    same?"""
+)
+def axis_for_the_heads_from_the_front(X, memory, W, heads, mask=None):
+    def attend(Q, K, V, with_heads):
+        return np_attention.attention(Q, K, V, None if mask is None else mask[:, None])
+
+    return _multi_head(X, memory, W, heads, mask, attend=attend)
+
+
+@multi_head_attention.mistake(
     """Your mask is turned round: each query sees just what it may not, and with a causal mask it
     looks at the future alone. Libraries differ here. What does True say in this task's mask?"""
 )
@@ -242,3 +254,12 @@ def ignores_mask(X, memory, W, heads, mask=None):
 )
 def one_wide_head(X, memory, W, heads, mask=None):
     return np_multi_head.multi_head_attention(X, memory, W, 1, mask)
+
+
+@multi_head_attention.mistake(
+    """All heads of yours have the same weights: one softmax over all D features, said `heads`
+    times. What does each head look at that no other does?"""
+)
+def one_wide_head_repeated(X, memory, W, heads, mask=None):
+    Y, P = np_multi_head.multi_head_attention(X, memory, W, 1, mask)
+    return Y, np.repeat(P, heads, axis=-3)

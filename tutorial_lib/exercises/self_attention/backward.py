@@ -87,6 +87,14 @@ def bracket_lost(dP, P):
     return P * dP - (dP * P).sum(axis=-1, keepdims=True)
 
 
+@softmax_backward.mistake(
+    """The bracket dP − Σ is right, and the factor before it is missing: both terms of the Jacobian
+    carry the weight of the score that is moved. Can a weight of zero be moved at all?"""
+)
+def never_times_the_weights(dP, P):
+    return dP - (dP * P).sum(axis=-1, keepdims=True)
+
+
 def gradients_queries_keys_values(rng):
     for case in queries_keys_values_mask(rng):
         shape = (*case["Q"].shape[:-1], case["V"].shape[-1])
@@ -124,6 +132,30 @@ def backward_without_scale(dZ, Q, K, V, mask=None):
     return _backward_with(
         dZ, Q, K, V, mask, dQ=lambda g, P: g["dQ"] * root, dK=lambda g, P: g["dK"] * root
     )
+
+
+@attention_backward.mistake(
+    """dQ is right, and dK lacks the scale. S is Q Kᵀ *divided by* √d: which of its two factors is
+    that not true of?"""
+)
+def scale_lost_in_dk(dZ, Q, K, V, mask=None):
+    return _backward_with(dZ, Q, K, V, mask, dK=lambda g, P: g["dK"] * Q.shape[-1] ** 0.5)
+
+
+@attention_backward.mistake(
+    """dK is right, and dQ lacks the scale. S is Q Kᵀ *divided by* √d: which of its two factors is
+    that not true of?"""
+)
+def scale_lost_in_dq(dZ, Q, K, V, mask=None):
+    return _backward_with(dZ, Q, K, V, mask, dQ=lambda g, P: g["dQ"] * Q.shape[-1] ** 0.5)
+
+
+@attention_backward.mistake(
+    """Your dS holds the scale already. It is the gradient of S itself, which softmax was given; the
+    division happened on the way to S. Where does the factor 1/√d belong, then?"""
+)
+def scale_in_ds(dZ, Q, K, V, mask=None):
+    return _backward_with(dZ, Q, K, V, mask, dS=lambda g, P: g["dS"] / Q.shape[-1] ** 0.5)
 
 
 @attention_backward.mistake(

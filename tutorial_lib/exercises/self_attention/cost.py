@@ -246,6 +246,14 @@ def values_as_wide_as_keys(n, m, d, d_v):
 
 
 @attention_flops.mistake(
+    """Your second product has no m: each entry of P V is a sum over all keys that a query looks at.
+    How many terms does that sum have?"""
+)
+def second_product_without_keys(n, m, d, d_v):
+    return 2 * n * m * d + 2 * n * d_v
+
+
+@attention_flops.mistake(
     """You count the features squared: that is the cost of the projections, which grows with
     n·d². Attention itself grows with the number of pairs."""
 )

@@ -101,6 +101,15 @@ def without_mask(Q, K, V):
     return np_attention.attention(Q, K, V)[0]
 
 
+@causal_attention.mistake(
+    """Scores of the future become 0, which is an ordinary score: exp(0) = 1. In the version you
+    started from they become −∞; the bug is another one."""
+)
+def future_scores_zero(Q, K, V):
+    S = np.where(np_attention.causal_mask(len(Q)), np_attention.scores(Q, K), 0.0)
+    return np_attention.softmax(S) @ V
+
+
 def equivariance_error(f, X, order):
     """How far a function of tokens is from permutation equivariance.
 
@@ -196,3 +205,30 @@ def signed(f, X, order):
 )
 def gives_a_verdict(f, X, order):
     return bool(np.allclose(f(X[order]), f(X)[order]))
+
+
+@equivariance_error.mistake(
+    """Your number is 0 or 1, a verdict. The task asks *how far* the two ways are apart: whoever
+    reads it can then tell rounding from a function that knows the order."""
+)
+def gives_zero_or_one(f, X, order):
+    return float(not np.allclose(f(X[order]), f(X)[order]))
+
+
+@equivariance_error.mistake(
+    """You divide by the size of the output. The task asks for the largest difference as it is, in
+    the units of the output."""
+)
+def relative_to_the_output(f, X, order):
+    ordered = f(X)[order]
+    return float(np.abs(f(X[order]) - ordered).max() / (np.abs(ordered).max() + 1e-12))
+
+
+@equivariance_error.mistake(
+    """On both paths you apply the *inverse* order. That is a permutation as well, and a function of
+    a set passes with either; but one that knows the order has another error. Which order were you
+    given?"""
+)
+def inverse_on_both_paths(f, X, order):
+    inverse = np.argsort(order)
+    return float(np.abs(f(X[inverse]) - f(X)[inverse]).max())

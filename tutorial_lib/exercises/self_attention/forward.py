@@ -57,6 +57,14 @@ def scales_twice(Q, K, V, mask=None):
 
 
 @attention.mistake(
+    """You divide by the root of the width of the *values*. A score is a dot product of a query with
+    a key: how many products does it add up?"""
+)
+def root_of_the_values(Q, K, V, mask=None):
+    return np_attention.attention(Q * (Q.shape[-1] / V.shape[-1]) ** 0.5, K, V, mask)
+
+
+@attention.mistake(
     """V·P, as it is often written, is the order for tokens in columns. Here they are rows: each row
     of P weighs the rows of V. Which shapes must meet, (N, M) and (M, d_v), or (M, d_v) and
     (N, M)?"""
@@ -177,6 +185,15 @@ def adds_the_residual(X, memory, W_Q, W_K, W_V):
 )
 def ignores_memory(X, memory, W_Q, W_K, W_V):
     return np_attention.attention(X @ W_Q, X @ W_K, X @ W_V)[0]
+
+
+@cross_attention.mistake(
+    """X and the memory both answer: you join them, and each query can also find tokens of its own
+    sequence. Who may answer here?"""
+)
+def both_answer(X, memory, W_Q, W_K, W_V):
+    both = np.concatenate([X, memory], axis=-2)
+    return np_attention.attention(X @ W_Q, both @ W_K, both @ W_V)[0]
 
 
 @cross_attention.mistake(

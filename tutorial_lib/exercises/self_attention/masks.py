@@ -108,6 +108,15 @@ def not_negative_enough_and_struck_out(S, mask):
 
 
 @masked_softmax.mistake(
+    """Rows with nothing to look at are right. But you mark forbidden scores by a finite number, and
+    where all that is allowed scores lower still (look at −100000), the forbidden gets the weight.
+    Which score loses against every number?"""
+)
+def not_negative_enough_in_other_rows(S, mask):
+    return np_attention.softmax(np.where(mask, S, -1e4)) * mask.any(axis=-1, keepdims=True)
+
+
+@masked_softmax.mistake(
     """You subtract too little: a forbidden score lowered by 10 can still win against the others
     (look at the row with a score of 900). No finite number is safe for all scores."""
 )

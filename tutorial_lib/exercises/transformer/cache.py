@@ -70,6 +70,16 @@ def overwrites_the_cache(x, K, V, W_Q, W_K, W_V):
 
 
 @attend_with_cache.mistake(
+    """You drop the oldest token when the newest comes, so the cache never grows and something is
+    forgotten at each step. How many tokens may the newest one look at?"""
+)
+def drops_the_oldest(x, K, V, W_Q, W_K, W_V):
+    _, K, V = attend_with_cache.reference(x, K, V, W_Q, W_K, W_V)
+    K, V = K[..., 1:, :], V[..., 1:, :]
+    return attention(x @ W_Q, K, V)[0], K, V
+
+
+@attend_with_cache.mistake(
     """The output is right and the cache comes back as it was: the next token will not know this
     one. What should stay behind of the newest token?"""
 )

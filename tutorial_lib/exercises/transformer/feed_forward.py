@@ -98,6 +98,14 @@ def density_without_its_constant(dy, x):
 
 
 @gelu_backward.mistake(
+    """Your density is too small: its constant is 1 / √(2π), and the root is missing. To what must a
+    density integrate?"""
+)
+def density_without_the_root(dy, x):
+    return dy * (_Phi(x) + x * np.exp(-(x**2) / 2) / (2 * np.pi))
+
+
+@gelu_backward.mistake(
     """Your Φ is erf(x) with the root of 2 left out. erf belongs to exp(−t²) and Φ to exp(−t²/2): by
     what must x be divided before erf sees it?"""
 )
@@ -154,9 +162,9 @@ def _rows(A):
     return A.reshape(-1, A.shape[-1])
 
 
-def _backward_with(dY, X, W, *, input_2=None, bend=np_feed_forward.gelu_backward):
-    """`feed_forward_backward` with another input of the second map or another backward of GELU."""
-    U = np_feed_forward.linear(X, W["W_1"], W["b_1"])
+def _backward_with(dY, X, W, *, bias=1, input_2=None, bend=np_feed_forward.gelu_backward):
+    """`feed_forward_backward` without b_1, with another input of the second map or another bend."""
+    U = np_feed_forward.linear(X, W["W_1"], bias * W["b_1"])
     A = np_feed_forward.gelu(U)
     second = np_feed_forward.linear_backward(dY, A if input_2 is None else input_2(U), W["W_2"])
     dU = bend(second["dX"], U)
@@ -190,6 +198,24 @@ def second_map_given_u(dY, X, W):
 def slope_at_the_output(dY, X, W):
     return _backward_with(
         dY, X, W, bend=lambda dA, U: np_feed_forward.gelu_backward(dA, np_feed_forward.gelu(U))
+    )
+
+
+@feed_forward_backward.mistake(
+    """You compute U again without b_1, so A and every slope belong to another network. What exactly
+    was GELU given on the way forward?"""
+)
+def forgets_the_first_bias(dY, X, W):
+    return _backward_with(dY, X, W, bias=0)
+
+
+@feed_forward_backward.mistake(
+    """Your dU is the slope of GELU alone. Where is dA, the gradient that arrives from the second
+    map?"""
+)
+def forgets_da(dY, X, W):
+    return _backward_with(
+        dY, X, W, bend=lambda dA, U: np_feed_forward.gelu_backward(np.ones_like(dA), U)
     )
 
 
@@ -240,6 +266,15 @@ def biases_not_summed(dY, X, W):
     right = np_feed_forward.feed_forward_backward(dY, X, W)
     right["db_2"], right["db_1"] = dY, right["dU"]
     return right
+
+
+@feed_forward_backward.mistake(
+    """Right for one sequence; in a batch your db_2 and db_1 are summed over the first axis only. A
+    bias is shared by all tokens of all sequences: which axes lead to the last one?"""
+)
+def biases_summed_over_the_first_axis(dY, X, W):
+    right = np_feed_forward.feed_forward_backward(dY, X, W)
+    return {**right, "db_2": dY.sum(axis=0), "db_1": right["dU"].sum(axis=0)}
 
 
 @feed_forward_backward.mistake(

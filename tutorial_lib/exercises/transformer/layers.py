@@ -31,9 +31,9 @@ def tokens_and_layers(rng):
     X, W = rng.normal(size=(2, 4)), _weights(rng, 4, 3)
     W["W_K"] = -1e6 * W["W_Q"]
     for norm_first in (True, False):
-        yield dict(X=X, W=W, heads=2, norm_first=norm_first, mask=causal_mask(2))
+        yield dict(X=X, W=W, heads=1, norm_first=norm_first, mask=causal_mask(2))
     W = {name: value.astype(np.float32) for name, value in _weights(rng, 4, 3).items()}
-    X = (3 + 10 * rng.normal(size=(2, 4))).astype(np.float32)
+    X = (3 + 2 * rng.normal(size=(2, 4))).astype(np.float32)
     for norm_first in (True, False):
         yield dict(X=X, W=W, heads=2, norm_first=norm_first)  # `mask` is left to its default
 
@@ -183,6 +183,15 @@ def norms_the_sum_too(X, W, heads, norm_first, mask=None):
 
 
 @encoder_layer.mistake(
+    """Your Pre-LN layer ends with a norm. Its output is the plain sum; a norm at the very end
+    belongs to the whole stack, once. What comes last in x + f(LN(x))?"""
+)
+def norm_at_the_end(X, W, heads, norm_first, mask=None):
+    Y = np_transformer.encoder_layer(X, W, heads, norm_first, mask)
+    return norm(Y, W, 2) if norm_first else Y
+
+
+@encoder_layer.mistake(
     """There is no residual: a branch's result takes the place of the tokens instead of being added
     to them. A deep stack of such layers hardly trains. What does the x in x + f(x) keep?"""
 )
@@ -191,6 +200,31 @@ def without_residuals(X, W, heads, norm_first, mask=None):
         A = norm(X, W, 1)
         return feed_forward(norm(attend(A, A, W, heads, mask), W, 2), W)
     R = norm(attend(X, X, W, heads, mask), W, 1)
+    return norm(feed_forward(R, W), W, 2)
+
+
+@encoder_layer.mistake(
+    """The residual around the attention is missing: what it found takes the place of the tokens
+    instead of being added to them. What does the x in x + f(x) keep?"""
+)
+def without_the_first_residual(X, W, heads, norm_first, mask=None):
+    if norm_first:
+        A = norm(X, W, 1)
+        R = attend(A, A, W, heads, mask)
+        return R + feed_forward(norm(R, W, 2), W)
+    R = norm(attend(X, X, W, heads, mask), W, 1)
+    return norm(R + feed_forward(R, W), W, 2)
+
+
+@encoder_layer.mistake(
+    """The residual around the feed-forward network is missing: what it gives takes the place of the
+    tokens instead of being added to them. What does the x in x + f(x) keep?"""
+)
+def without_the_second_residual(X, W, heads, norm_first, mask=None):
+    if norm_first:
+        A = norm(X, W, 1)
+        return feed_forward(norm(X + attend(A, A, W, heads, mask), W, 2), W)
+    R = norm(X + attend(X, X, W, heads, mask), W, 1)
     return norm(feed_forward(R, W), W, 2)
 
 

@@ -33,6 +33,9 @@ encoder_layer_backward = Exercise(
 )
 
 
+ASKED = "dW_2 db_2 dW_1 db_1 dgamma_2 dbeta_2 dR dW_O dW_V dW_K dW_Q dgamma_1 dbeta_1 dX".split()
+
+
 def _norm_backward(dY, X, W, i):
     return layer_norm_backward(dY, X, W[f"gamma_{i}"])
 
@@ -48,12 +51,15 @@ def _gradients(
     keep=(1, 1),
     keys=1,
     raw=(0, 0),
+    normed_sum=True,
+    masked_back=True,
     norm_backward=_norm_backward,
 ):
     """`encoder_layer_backward` with residuals or keys left out, other norms, or raw tokens."""
 
     def attend_backward(dZ, Y):
-        found = multi_head_attention_backward(dZ, Y, Y, W, heads, mask)
+        seen = mask if masked_back else None
+        found = multi_head_attention_backward(dZ, Y, Y, W, heads, seen)
         return found, found["dX"] + keys * found["dmemory"]
 
     if norm_first:
@@ -71,13 +77,13 @@ def _gradients(
         norm_2 = norm_backward(dY, R + feed_forward(R, W), W, 2)
         feed = feed_forward_backward(norm_2["dX"], R, W)
         dR = keep[1] * norm_2["dX"] + feed["dX"]
-        norm_1 = norm_backward(dR, S, W, 1)
+        norm_1 = norm_backward(dR, S if normed_sum else X, W, 1)
         attention, dA = attend_backward(norm_1["dX"], X)
         dX = keep[0] * norm_1["dX"] + dA
     found = {**feed, **attention, "dR": dR, "dX": dX}
     for i, inner in ((1, norm_1), (2, norm_2)):
         found |= {f"dgamma_{i}": inner["dgamma"], f"dbeta_{i}": inner["dbeta"]}
-    return found
+    return {name: found[name] for name in ASKED}
 
 
 @encoder_layer_backward.mistake(
@@ -149,6 +155,14 @@ def norms_given_their_output(dY, X, W, heads, norm_first, mask=None):
 
 
 @encoder_layer_backward.mistake(
+    """In Post-LN you give the first norm's backward X. A backward needs what its forward was given:
+    what did that norm stand behind?"""
+)
+def first_norm_given_the_input(dY, X, W, heads, norm_first, mask=None):
+    return _gradients(dY, X, W, heads, norm_first, mask, normed_sum=False)
+
+
+@encoder_layer_backward.mistake(
     """In Pre-LN you give both branches' backwards the tokens as they were before the norm. A
     backward needs what its forward was given: what did a branch read there?"""
 )
@@ -194,3 +208,30 @@ def always_post_backward(dY, X, W, heads, norm_first, mask=None):
 )
 def backward_without_the_mask(dY, X, W, heads, norm_first, mask=None):
     return np_transformer.encoder_layer_backward(dY, X, W, heads, norm_first)
+
+
+@encoder_layer_backward.mistake(
+    """Right without a mask; with one you walk forward with it and back without. The backward of
+    attention makes the weights once more: who tells it where a query may look?"""
+)
+def mask_lost_on_the_way_back(dY, X, W, heads, norm_first, mask=None):
+    return _gradients(dY, X, W, heads, norm_first, mask, masked_back=False)
+
+
+@encoder_layer_backward.mistake(
+    """The gradients of the two norms are exchanged: 1 belongs to the norm at the attention and 2 to
+    that at the feed-forward network. Which of them does the way back meet first?"""
+)
+def norms_exchanged_backward(dY, X, W, heads, norm_first, mask=None):
+    right = np_transformer.encoder_layer_backward(dY, X, W, heads, norm_first, mask)
+    names = [f"d{name}_{i}" for name in ("gamma", "beta") for i in (1, 2)]
+    return {**right, **{name: right[f"{name[:-1]}{3 - int(name[-1])}"] for name in names}}
+
+
+@encoder_layer_backward.mistake(
+    """Both norms are given gamma_1 and beta_1. In a fresh layer all gammas are 1 and nobody
+    notices; which pair belongs to the feed-forward network?"""
+)
+def one_norm_for_both_backward(dY, X, W, heads, norm_first, mask=None):
+    W = {**W, "gamma_2": W["gamma_1"], "beta_2": W["beta_1"]}
+    return np_transformer.encoder_layer_backward(dY, X, W, heads, norm_first, mask)

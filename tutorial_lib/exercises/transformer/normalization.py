@@ -129,6 +129,14 @@ def over_the_tokens(X, gamma, beta, eps=1e-5):
 
 
 @layer_norm.mistake(
+    """Right for tokens (N, D). `axis=1` does not exist for a single token, and in a batch (B, N, D)
+    it runs over the tokens. Counted from which end is the features' axis always the same?"""
+)
+def over_axis_one(X, gamma, beta, eps=1e-5):
+    return gamma * standardise(X, 1, eps) + beta
+
+
+@layer_norm.mistake(
     """One mean and one variance for the whole array: every token of every sequence has a say in
     every other. How many means do N tokens have?"""
 )

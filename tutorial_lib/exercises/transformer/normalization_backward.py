@@ -139,6 +139,34 @@ def forgets_gamma(dY, X, gamma, eps=1e-5):
 
 
 @layer_norm_backward.mistake(
+    """dXhat is right, and your dX is made from dY: gamma is lost on the way. Which gradient arrives
+    at Xhat?"""
+)
+def dx_from_dy(dY, X, gamma, eps=1e-5):
+    right = np_normalization.layer_norm_backward(dY, X, gamma, eps)
+    without = np_normalization.layer_norm_backward(dY, X, np.ones_like(gamma), eps)
+    return {**right, "dX": without["dX"]}
+
+
+@layer_norm_backward.mistake(
+    """Your dX is not divided by √(σ² + eps). A token twice as large gives nearly the same Y: what
+    does that say about the slope?"""
+)
+def not_divided_by_the_deviation(dY, X, gamma, eps=1e-5):
+    right = np_normalization.layer_norm_backward(dY, X, gamma, eps)
+    return {**right, "dX": right["dX"] * np.sqrt(X.var(axis=-1, keepdims=True) + eps)}
+
+
+@layer_norm_backward.mistake(
+    """dgamma and dbeta are not summed: they have a row for each token. gamma is shared by all
+    tokens; what happens to gradients that arrive at one number along many ways?"""
+)
+def not_summed_over_the_tokens(dY, X, gamma, eps=1e-5):
+    right = np_normalization.layer_norm_backward(dY, X, gamma, eps)
+    return {**right, "dgamma": dY * standardise(X, -1, eps), "dbeta": dY}
+
+
+@layer_norm_backward.mistake(
     """Right for the usual eps, wrong for any other: a number of your own stands where the argument
     should. Which argument does your code never read?"""
 )
