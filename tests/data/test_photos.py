@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from tutorial_lib.data.photos import PHOTOS, from_patches, photo, to_patches
+from tutorial_lib.data.photos import PHOTOS, from_patches, open_photo, photo, to_patches
 
 
 @pytest.mark.parametrize("name", PHOTOS)
@@ -16,6 +17,29 @@ def test_every_photo_is_there(name):
 def test_unknown_photo_is_named_with_those_that_exist():
     with pytest.raises(ValueError, match="'moonlanding'.*chelsea"):
         photo("moonlanding")
+
+
+def test_a_photo_of_ones_own_is_upright_and_has_three_channels(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 5, 3), dtype=np.uint8)
+    turned = Image.fromarray(pixels).rotate(90, expand=True)
+    exif = turned.getexif()
+    exif[0x0112] = 6  # turn it by 90 degrees clockwise to see it upright
+    turned.save(tmp_path / "held sideways.png", exif=exif)
+    found = open_photo(tmp_path / "held sideways.png")
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, pixels / 255, rtol=1e-6)
+    Image.fromarray(pixels[..., 0]).save(tmp_path / "grey.png")
+    np.testing.assert_allclose(
+        open_photo(str(tmp_path / "grey.png")), pixels[..., :1] / 255 + [0] * 3
+    )
+
+
+def test_a_file_that_is_no_photo_is_told(tmp_path):
+    (tmp_path / "me.txt").write_text("me", encoding="utf-8")
+    with pytest.raises(ValueError, match="me.txt is no picture that Pillow can read; try a JPEG"):
+        open_photo(tmp_path / "me.txt")
+    with pytest.raises(FileNotFoundError):
+        open_photo(tmp_path / "none.jpg")
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,14 @@
-"""Real photographs that come inside the scikit-image wheel (CC0 or public domain), and patches.
+"""Real photographs that come inside the scikit-image wheel (CC0 or public domain), your own, and
+patches.
 
 Taught in chapter 01.
 """
 
+from pathlib import Path
+
 import numpy as np
 import skimage.data
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 PHOTOS = ("astronaut", "brick", "camera", "chelsea", "coffee", "coins", "grass", "gravel", "rocket")
 
@@ -18,6 +22,19 @@ def photo(name: str) -> np.ndarray:
         raise ValueError(f"no photo {name!r} without a download; there are {', '.join(PHOTOS)}")
     image = np.asarray(getattr(skimage.data, name)(), dtype=np.float32) / 255
     return np.stack([image] * 3, axis=-1) if image.ndim == 2 else image
+
+
+def open_photo(path: str | Path) -> np.ndarray:
+    """Your own photograph, from a file, as float32 (height, width, 3) in [0, 1], the right way up.
+
+    FileNotFoundError where there is none, ValueError for a file that is no picture Pillow can read.
+    """
+    try:
+        with Image.open(Path(path).expanduser()) as file:
+            upright = ImageOps.exif_transpose(file)  # a camera notes how it was held
+            return np.asarray(upright.convert("RGB"), dtype=np.float32) / 255
+    except UnidentifiedImageError:
+        raise ValueError(f"{path} is no picture that Pillow can read; try a JPEG or PNG") from None
 
 
 def to_patches(image: np.ndarray, p: int) -> np.ndarray:

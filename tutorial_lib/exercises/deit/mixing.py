@@ -25,17 +25,16 @@ def mixup(x, y, lam, partner):
 
 def pictures_to_mix(rng):
     for B, C, H, W, K in [
-        (1, 1, 1, 1, 1),
         (2, 1, 1, 1, 2),
         (2, 1, 1, 2, 2),
         (3, 1, 2, 3, 3),
-        (2, 3, 1, 2, 4),
+        (2, 3, 1, 4, 5),
         (4, 2, 3, 4, 4),
     ]:
         yield pictures(rng, B, C, H, W, K) | partners(rng, B)
     # All of itself, none of itself.
     yield pictures(rng, 2, 1, 2, 1, 3) | dict(lam=np.array([1.0, 0.0]), partner=np.array([1, 0]))
-    single = pictures(rng, 3, 1, 2, 2, 2) | partners(rng, 3)
+    single = pictures(rng, 3, 1, 2, 2, 2) | partners(rng, 3) | dict(partner=np.array([2, 2, 0]))
     yield {name: a.astype(np.float32) if a.dtype == float else a for name, a in single.items()}
 
 

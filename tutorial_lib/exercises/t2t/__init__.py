@@ -5,14 +5,14 @@ from tutorial_lib.exercises import in_files
 FILES = {  # in the order of the chapter: an exercise and the file that holds it
     "token_count": "counting",
     "soft_split": "splitting",
-    "soft_split_backward": "splitting",
-    "restructure": "steps",
+    "soft_split_backward": "folding",
+    "restructure": "restructuring",
     "tokens_to_token": "steps",
     "positive_features": "performer",
     "linear_attention": "performer",
     "t2t_cost": "cost",
-    "dense_block": "borrowed",
-    "sum_of_branches": "borrowed",
+    "dense_block": "dense",
+    "sum_of_branches": "branches",
     "squeeze_excitation": "gates",
     "ghost_module": "ghosts",
 }

@@ -3,6 +3,7 @@
 import torch
 
 from tutorial_lib.checking import Exercise
+from tutorial_lib.exercises.t2t.tensors import wanted
 from tutorial_lib.layers import performer
 
 
@@ -21,18 +22,17 @@ def positive_features(x, w):
 
 def tokens_and_directions(rng):
     for shape, m in [
-        ((1, 1), 1),
         ((2, 2), 1),
         ((1, 4), 2),
         ((3, 4), 3),
         ((2, 3, 4), 5),
         ((4, 9), 4),
     ]:
-        x = torch.from_numpy(rng.normal(size=shape)).requires_grad_()
-        yield dict(x=x, w=torch.from_numpy(rng.normal(size=(m, shape[-1]))))
-    x, w = torch.from_numpy(rng.normal(size=(2, 3))), torch.from_numpy(rng.normal(size=(4, 3)))
-    yield dict(x=x.float(), w=w.float())
-    yield dict(x=torch.zeros(1, 4, dtype=torch.float64), w=torch.ones(2, 4, dtype=torch.float64))
+        yield dict(x=wanted(rng, *shape), w=wanted(rng, m, shape[-1]))
+    x, w = wanted(rng, 2, 3), wanted(rng, 4, 3)
+    yield dict(x=x.detach().float().requires_grad_(), w=w.detach().float().requires_grad_())
+    x, w = torch.zeros(1, 4, dtype=torch.float64), torch.ones(2, 4, dtype=torch.float64)
+    yield dict(x=x.requires_grad_(), w=w.requires_grad_())
 
 
 positive_features = Exercise(
@@ -144,28 +144,65 @@ def relu_features(x, w):
     return _features(x, w, bend=torch.relu)
 
 
+@positive_features.mistake(
+    """m and d are exchanged: w holds a row for each direction. Which of the two is the number of
+    features of a query?"""
+)
+def sizes_exchanged(x, w):
+    d, m = w.shape
+    x = x / d**0.25
+    return torch.exp(x @ w.mT - (x * x).sum(dim=-1, keepdim=True) / 2) / m**0.5
+
+
+@positive_features.mistake(
+    """You shrink the directions too, so x is divided by √d in the products with w and by its root
+    in the square. Which of the two does the formula put a hat on?"""
+)
+def shrinks_the_directions_too(x, w):
+    m, d = w.shape
+    x = x / d**0.25
+    return torch.exp(x @ (w / d**0.25).mT - (x * x).sum(dim=-1, keepdim=True) / 2) / m**0.5
+
+
+@positive_features.mistake(
+    """You take the mean of the squares where |x̂|² is their sum. The longer x, the less you
+    subtract."""
+)
+def mean_of_the_squares(x, w):
+    m, d = w.shape
+    x = x / d**0.25
+    return torch.exp(x @ w.mT - (x * x).mean(dim=-1, keepdim=True) / 2) / m**0.5
+
+
+@positive_features.mistake(
+    """You add |x̂|²/2. E[exp(w·q)] is exp(|q|²/2) already: should the square make a long query's
+    features larger or smaller?"""
+)
+def adds_the_square(x, w):
+    return _features(x, w, squares=-1)
+
+
+def features_and_values(rng):
+    for batch, n, M, m, d in [
+        ((), 1, 2, 1, 1),
+        ((), 2, 3, 2, 1),
+        ((), 3, 2, 4, 2),
+        ((), 3, 3, 3, 3),
+        ((2,), 2, 4, 3, 5),
+        ((2, 2), 3, 1, 2, 3),
+    ]:
+        phi_q, phi_k = (
+            torch.from_numpy(rng.random(size=(*batch, length, m)) + 0.5).requires_grad_()
+            for length in (n, M)
+        )
+        yield dict(phi_q=phi_q, phi_k=phi_k, v=wanted(rng, *batch, M, d))
+
+
 linear_attention = Exercise(
     performer.linear_attention,
     level=2,
     minutes=10,
-    cases=lambda rng: (
-        {
-            **{
-                name: torch.from_numpy(rng.random(size=(*batch, length, m)) + 0.5)
-                for name, length in [("phi_q", n), ("phi_k", M)]
-            },
-            "v": torch.from_numpy(rng.normal(size=(*batch, M, d))).requires_grad_(),
-        }
-        for batch, n, M, m, d in [
-            ((), 1, 1, 1, 1),
-            ((), 1, 2, 1, 1),
-            ((), 2, 3, 2, 1),
-            ((), 3, 2, 4, 2),
-            ((), 3, 3, 3, 3),
-            ((2,), 2, 4, 3, 2),
-            ((2, 2), 3, 1, 2, 3),
-        ]
-    ),
+    cases=features_and_values,
     hints=(
         "The weight of key j for query i is φ(q_i)·φ(k_j), divided by the sum of these over j. "
         "Pull φ(q_i) out of both sums: what is left does not depend on i.",

@@ -47,7 +47,6 @@ def buggy_class_probabilities(Z, W_head, b_head):
 
 def tokens_and_heads(rng):
     for B, N, D, K in [
-        (1, 1, 1, 1),
         (1, 2, 2, 2),
         (1, 3, 2, 3),
         (2, 2, 3, 2),

@@ -1,149 +1,15 @@
-"""What a trained ViT looks at, in PyTorch."""
-
-import math
+"""How far the heads of a trained ViT look, in PyTorch."""
 
 import torch
+import torch.nn.functional as F
 
 from tutorial_lib.checking import Exercise
+from tutorial_lib.exercises.vit.weights import attention_weights, single
 from tutorial_lib.layers import rollout as torch_rollout
-
-
-def _weights(rng, *shape, sharpness=1.0):
-    scores = torch.from_numpy(sharpness * rng.normal(size=shape))
-    return scores.softmax(dim=-1)
-
-
-def layers_of_weights(rng):
-    for depth, batch, heads, n in [
-        (1, 1, 1, 1),
-        (1, 1, 1, 2),
-        (2, 1, 1, 2),
-        (1, 1, 2, 2),
-        (2, 2, 2, 3),
-        (3, 1, 4, 3),
-        (4, 2, 3, 5),
-    ]:
-        yield dict(weights=[_weights(rng, batch, heads, n, n) for _ in range(depth)])
-    yield dict(weights=[_weights(rng, 1, 2, 3, 3, sharpness=20) for _ in range(2)])
-    yield dict(weights=[_weights(rng, 2, 2, 3, 3).float() for _ in range(2)])
-
-
-attention_rollout = Exercise(
-    torch_rollout.attention_rollout,
-    level=3,
-    minutes=15,
-    cases=layers_of_weights,
-    hints=(
-        "What token i is made of after one layer: half of itself, which the residual carries, and "
-        "half of what the attention mixes. Write that as a matrix.",
-        "If Z_1 = Â_1 Z_0 and Z_2 = Â_2 Z_1, what is Z_2 in terms of Z_0? On which side does the "
-        "next layer's matrix go?",
-        "Start from the identity. For each layer: mean over the heads' axis, plus the identity, "
-        "divided by the sum of each row; multiply it from the left to what you have.",
-    ),
-)
-
-
-def _layer(p, heads=torch.mean, identity=1.0, axis=-1):
-    """Â of one layer, with a step of it changed."""
-    pooled = heads(p, dim=1) if heads is torch.mean else heads(p)
-    A = pooled + identity * torch.eye(p.shape[-1], dtype=p.dtype)
-    return A if axis is None else A / A.sum(dim=axis, keepdim=True)
-
-
-def _product(matrices):
-    """The later matrix on the left."""
-    found = matrices[0]
-    for matrix in matrices[1:]:
-        found = matrix @ found
-    return found
-
-
-@attention_rollout.mistake(
-    """The identity is missing: this is a layer without its residual, in which a token forgets
-    itself. After a few layers all rows are alike. How does a token pass a layer?"""
-)
-def without_identity(weights):
-    return _product([_layer(p, identity=0.0) for p in weights])
-
-
-@attention_rollout.mistake(
-    """Rows of A + I sum to two, and after L layers to 2^L. What is a token's share, if all shares
-    should sum to one?"""
-)
-def not_normalized(weights):
-    return _product([_layer(p, axis=None) for p in weights])
-
-
-@attention_rollout.mistake(
-    """The layers are multiplied in the wrong order. The output of layer 1 is the input of layer 2:
-    Z_2 = Â_2 Z_1. Which matrix stands next to Z_0? (With one layer there is no telling.)"""
-)
-def wrong_order(weights):
-    return _product([_layer(p) for p in reversed(weights)])
-
-
-@attention_rollout.mistake(
-    """You take the largest weight of all heads. Some later work does; in rollout as published the
-    heads are averaged."""
-)
-def largest_head(weights):
-    return _product([_layer(p, heads=lambda p: p.amax(dim=1)) for p in weights])
-
-
-@attention_rollout.mistake(
-    """You divide by the sum of the columns. A row says of what one token is made: which sums should
-    be one?"""
-)
-def columns_normalized(weights):
-    return _product([_layer(p, axis=-2) for p in weights])
-
-
-@attention_rollout.mistake(
-    """You multiply number by number. Two layers are two steps of a path: from i to k and from k to
-    j, over every k. Which product adds up over k?"""
-)
-def number_by_number(weights):
-    return math.prod(_layer(p) for p in weights)
-
-
-@attention_rollout.mistake(
-    """This is the last layer alone. What its tokens are made of was mixed by the layers before."""
-)
-def last_layer_alone(weights):
-    return _layer(weights[-1])
-
-
-@attention_rollout.mistake(
-    """You multiply bare attention and add the identity once at the end. Every layer has its
-    residual: how many ways past the attention are there in two layers?"""
-)
-def identity_at_the_end(weights):
-    found = _product([p.mean(dim=1) for p in weights])
-    return (found + torch.eye(found.shape[-1], dtype=found.dtype)) / 2
-
-
-@attention_rollout.mistake(
-    """Each head of yours is followed through all layers by itself, and the mean comes at the end.
-    What head 1 of a layer has mixed is read by every head of the next, for their results are joined
-    in between. When must the heads meet?"""
-)
-def each_head_alone(weights):
-    one = torch.eye(weights[0].shape[-1], dtype=weights[0].dtype)
-    return _product([(p + one) / 2 for p in weights]).mean(dim=1)
-
-
-@attention_rollout.mistake(
-    """You average over the images as well. Each image has paths of its own: which axis holds the
-    heads?"""
-)
-def images_averaged(weights):
-    return torch_rollout.attention_rollout(weights).mean(dim=0)
 
 
 def weights_and_grids(rng):
     for batch, heads, grid in [
-        (1, 1, (1, 1)),
         (1, 1, (1, 2)),
         (1, 1, (2, 2)),
         (1, 2, (1, 3)),
@@ -153,11 +19,14 @@ def weights_and_grids(rng):
         (3, 1, (2, 4)),
     ]:
         n = 1 + grid[0] * grid[1]
-        yield dict(weights=_weights(rng, batch, heads, n, n), grid=grid)
-    yield dict(weights=_weights(rng, 1, 2, 7, 7, sharpness=5), grid=(2, 3))
-    yield dict(weights=_weights(rng, 2, 2, 7, 7).float(), grid=(3, 2))
+        yield dict(weights=attention_weights(rng, batch, heads, n, n), grid=grid)
+    yield dict(weights=attention_weights(rng, 1, 2, 7, 7, sharpness=5), grid=(2, 3))
+    yield dict(weights=single(attention_weights(rng, 2, 2, 7, 7)), grid=(3, 2))
+    nowhere = attention_weights(rng, 2, 2, 4, 4).detach()
+    nowhere[0, 1, 2] = torch.eye(4)[0]  # one patch of one head gives all to the class token
+    yield dict(weights=nowhere.requires_grad_(), grid=(1, 3))
     for tokens, grid in [(2, (1, 2)), (7, (3, 3))]:  # of another grid; one patch would broadcast
-        yield dict(weights=_weights(rng, 1, 1, tokens, tokens), grid=grid)
+        yield dict(weights=attention_weights(rng, 1, 1, tokens, tokens), grid=grid)
 
 
 attention_distance = Exercise(
@@ -194,8 +63,8 @@ def _mean_distance(patches, distance):
     return (patches * distance).sum(dim=-1).mean(dim=(0, 2))
 
 
-def _shares(patches):
-    return patches / patches.sum(dim=-1, keepdim=True)
+def _shares(patches, eps=0.0):
+    return patches / (patches.sum(dim=-1, keepdim=True) + eps)
 
 
 @attention_distance.mistake(
@@ -285,3 +154,70 @@ def without_a_check(weights, grid):
     place = torch.stack([i // grid[1], i % grid[1]], dim=-1).to(weights)
     distance = (place[:, None] - place).norm(dim=-1)
     return _mean_distance(_shares(weights[..., 1:, 1:]), distance)
+
+
+@attention_distance.mistake(
+    """A patch that gives everything to the class token has no distance, and you leave it out of the
+    mean (`nanmean`): the head seems to look as far as its other patches do. What does the task want
+    to see there?"""
+)
+def without_a_distance_left_out(weights, grid):
+    distance = (_shares(weights[..., 1:, 1:]) * _distances(weights, grid)).sum(dim=-1)
+    return distance.nanmean(dim=(0, 2))
+
+
+@attention_distance.mistake(
+    """A patch that gives everything to the class token counts as one that looks at itself, with
+    distance 0 (`nan_to_num`, or a tiny number in the denominator). It looks nowhere: what does the
+    task want to see there?"""
+)
+def without_a_distance_is_zero(weights, grid):
+    shares = _shares(weights[..., 1:, 1:]).nan_to_num()
+    return _mean_distance(shares, _distances(weights, grid))
+
+
+@attention_distance.mistake(
+    """A head of which one patch gives everything to the class token gets the mean 0 (`nan_to_num`,
+    at the end). Zero says that it looks at itself alone. What does the task want to see there?"""
+)
+def head_without_a_distance_is_zero(weights, grid):
+    shares = _shares(weights[..., 1:, 1:])
+    return _mean_distance(shares, _distances(weights, grid)).nan_to_num()
+
+
+@attention_distance.mistake(
+    """Your 1e-6 in the denominator can be seen in the result, and where there is no distance it
+    makes one of 0. What does the task want to see there?"""
+)
+def a_millionth_added(weights, grid):
+    shares = _shares(weights[..., 1:, 1:], eps=1e-6)
+    return _mean_distance(shares, _distances(weights, grid))
+
+
+@attention_distance.mistake(
+    """The class token is in your mean, with distance 0 to everyone: it asks, and what it is given
+    counts as looking close by. Which rows and columns should be left out before anything is
+    averaged?"""
+)
+def class_token_at_no_distance(weights, grid):
+    distance = F.pad(_distances(weights, grid), (1, 0, 1, 0))
+    return _mean_distance(weights, distance)
+
+
+@attention_distance.mistake(
+    """You divide the sum over all patches by the sum of all their weights. A patch that gives
+    little to the class token then counts more than one that gives it much. When must each patch's
+    weights sum to one?"""
+)
+def one_sum_for_all_patches(weights, grid):
+    patches = weights[..., 1:, 1:]
+    return (patches * _distances(weights, grid)).sum(dim=(0, 2, 3)) / patches.sum(dim=(0, 2, 3))
+
+
+@attention_distance.mistake(
+    """You sum over the patches that ask, where a mean is asked for: a finer grid then looks farther
+    by itself."""
+)
+def summed_over_the_patches(weights, grid):
+    shares = _shares(weights[..., 1:, 1:])
+    return shares.shape[-1] * _mean_distance(shares, _distances(weights, grid))
