@@ -298,7 +298,11 @@ def _(Z_cls, Z_dist, y, Z_t):
     return (by_label + by_teacher) / 2
 
 
-@wrong("deit.hard_distillation", "every largest logit is a decision where two are equal")
+@wrong(
+    "deit.hard_distillation",
+    "every largest logit is a decision where two are equal",
+    says="Right unless two of the teacher's logits are",
+)
 def _(Z_cls, Z_dist, y, Z_t):
     y_t = (Z_t == Z_t.max(axis=-1, keepdims=True)).astype(float)
     return (cross_entropy(Z_cls, y) + cross_entropy(Z_dist, y_t)) / 2
@@ -337,7 +341,11 @@ def _(Z_cls, Z_dist, y, Z_t):
     return total / (2 * len(y))
 
 
-@right("deit.hard_distillation", "of two equal logits the last is the decision")
+@wrong(
+    "deit.hard_distillation",
+    "of two equal logits the last is the decision",
+    says="decides for the last of them",
+)
 def _(Z_cls, Z_dist, y, Z_t):
     K = Z_t.shape[1]
     y_t = np.eye(K)[K - 1 - Z_t[:, ::-1].argmax(axis=1)]
@@ -375,7 +383,7 @@ def _(z_s, z_t, tau):
 @wrong(
     "deit.divergence_from_teacher",
     "the student is detached",
-    says="The numbers are right, the gradient is",
+    says="You took the wrong one out of the graph: the",
 )
 def _(z_s, z_t, tau):
     return tau**2 * divergence(z_s.detach(), z_t, tau).sum(-1).mean()
@@ -501,7 +509,7 @@ def _(Z_cls, Z_dist):
 @wrong(
     "deit.predict_with_two_heads",
     "how many pictures, not what share",
-    says="differ is where the chain breaks",
+    says="differ is a number of pictures; asked is",
 )
 def _(Z_cls, Z_dist):
     one, other = (softmax(Z_cls) + softmax(Z_dist)) / 2, softmax((Z_cls + Z_dist) / 2)
@@ -511,7 +519,7 @@ def _(Z_cls, Z_dist):
 @wrong(
     "deit.predict_with_two_heads",
     "the share of pictures on which the rules agree",
-    says="differ is where the chain breaks",
+    says="differ is the share of pictures for which the",
 )
 def _(Z_cls, Z_dist):
     one, other = (softmax(Z_cls) + softmax(Z_dist)) / 2, softmax((Z_cls + Z_dist) / 2)
@@ -591,7 +599,7 @@ def _(x, y, lam, partner):
     return lam * x + (1 - lam) * x[partner], lam * y + (1 - lam) * y[partner]
 
 
-@wrong("deit.mixup", "mixes in place", says="changes its argument x, y in place")
+@wrong("deit.mixup", "mixes in place", says="Your function changes its argument x in")
 def _(x, y, lam, partner):
     a, b = shares(lam)
     x_j, y_j = x[partner], y[partner]
@@ -687,7 +695,11 @@ def _(x, y, lam, centre, partner):
     return pasted(x, y, *rectangle(x, lam, centre), partner, share=1 - lam)
 
 
-@wrong("deit.cutmix", "the rectangle's area before it is cut off")
+@wrong(
+    "deit.cutmix",
+    "the rectangle's area before it is cut off",
+    says="The picture is right; the label counts all h",
+)
 def _(x, y, lam, centre, partner):
     H, W = x.shape[-2:]
     h, w = round(np.sqrt(1 - lam) * H), round(np.sqrt(1 - lam) * W)
@@ -700,7 +712,7 @@ def _(x, y, lam, centre, partner):
 
 
 @wrong(
-    "deit.cutmix", "x unpacked as (..., W, H)", says="[0]: The right numbers, but in other places."
+    "deit.cutmix", "x unpacked as (..., W, H)", says="The sides are exchanged: your rectangle has"
 )
 def _(x, y, lam, centre, partner):
     W, H = x.shape[-2:]
@@ -710,11 +722,7 @@ def _(x, y, lam, centre, partner):
     return pasted(x, y, rows, slice(max(left, 0), min(left + w, W)), partner)
 
 
-@wrong(
-    "deit.cutmix",
-    "a negative first row or column",
-    says="[0]: Yours is x as it came in. Wrong exactly",
-)
+@wrong("deit.cutmix", "a negative first row or column", says="[0]: Yours is x as it came in.")
 def _(x, y, lam, centre, partner):
     H, W = x.shape[-2:]
     h, w = round(np.sqrt(1 - lam) * H), round(np.sqrt(1 - lam) * W)
@@ -890,7 +898,11 @@ def _(layers):
     )
 
 
-@wrong("deit.token_similarity", "divides by the squared lengths")
+@wrong(
+    "deit.token_similarity",
+    "divides by the squared lengths",
+    says="You divide by the squared lengths: a root is",
+)
 def _(layers):
     found = []
     for x in layers:
@@ -902,7 +914,7 @@ def _(layers):
 @wrong(
     "deit.token_similarity",
     "shrinks the caller's tokens to length 1",
-    says="changes its argument layers in place",
+    says="Your function changes an argument in place.",
 )
 def _(layers):
     found = []

@@ -28,7 +28,11 @@ def _(height, width, k, s, p):
     return ceil((height + 2 * p - k) / s) + 1, ceil((width + 2 * p - k) / s) + 1
 
 
-@wrong("t2t.token_count", "the padding on one side only", says="[0]: yours is 1 too few")
+@wrong(
+    "t2t.token_count",
+    "the padding on one side only",
+    says="The padding is counted once. There are p",
+)
 def _(height, width, k, s, p):
     if min(height, width) + p < k:
         raise ValueError("too small")
@@ -197,7 +201,9 @@ def _(images, k, s, p):
     return flat(T)
 
 
-@wrong("t2t.soft_split", "right for square images only")
+@wrong(
+    "t2t.soft_split", "right for square images only", says="Only axis -2 of yours has another size."
+)
 def _(images, k, s, p):
     B, H, W, C = images.shape
     rows, _ = token_count(H, W, k, s, p)
@@ -311,7 +317,11 @@ def _(dT, shape, k, s, p):
     return dI[:, p : p + H, p : p + W]
 
 
-@wrong("t2t.soft_split_backward", "tokens numbered column by column")
+@wrong(
+    "t2t.soft_split_backward",
+    "tokens numbered column by column",
+    says="You lay the tokens out column by column. The",
+)
 def _(dT, shape, k, s, p):
     B, H, W, C = shape
     rows, columns = token_count(H, W, k, s, p)
@@ -443,7 +453,7 @@ def _(images, splits, weights, project):
 @wrong(
     "t2t.tokens_to_token",
     "the last split without stride and padding",
-    says="The last cut has no padding, so there",
+    says="Two shapes do not fit. Write the shape behind",
 )
 def _(images, splits, weights, project):
     for split, W in zip(splits, weights):
@@ -633,7 +643,11 @@ def _(x, w):
     return torch.exp(exponent - exponent.amax(-1, keepdim=True)) / m**0.5
 
 
-@wrong("t2t.positive_features", "m and d exchanged")
+@wrong(
+    "t2t.positive_features",
+    "m and d exchanged",
+    says="m and d are exchanged: w holds a row for each",
+)
 def _(x, w):
     d, m = w.shape
     x = x / d**0.25
@@ -651,7 +665,11 @@ def _(x, w):
     return torch.exp(x @ w.mT - (x * x).sum() / 2) / m**0.5
 
 
-@wrong("t2t.positive_features", "divides the caller's x", says="changes its argument x in place")
+@wrong(
+    "t2t.positive_features",
+    "divides the caller's x",
+    says="Your function changes an argument in place.",
+)
 def _(x, w):
     m, d = w.shape
     x /= d**0.25
@@ -722,11 +740,7 @@ def _(phi_q, phi_k, v):
     return phi_q @ (phi_k.mT @ (v / share))
 
 
-@wrong(
-    "t2t.linear_attention",
-    "softmax of the features",
-    says="Wrong exactly where axis -2 of phi_k has a size above 1",
-)
+@wrong("t2t.linear_attention", "softmax of the features")
 def _(phi_q, phi_k, v):
     return phi_q.softmax(-1) @ (phi_k.softmax(-2).mT @ v)
 
@@ -741,7 +755,11 @@ def _(phi_q, phi_k, v):
     return phi_q @ (phi_k.mT @ v) / (below + 1e-6)
 
 
-@wrong("t2t.linear_attention", "the denominator detached")
+@wrong(
+    "t2t.linear_attention",
+    "the denominator detached",
+    says="The numbers are right, the gradient is not:",
+)
 def _(phi_q, phi_k, v):
     below = phi_q @ phi_k.sum(-2).unsqueeze(-1)
     return phi_q @ (phi_k.mT @ v) / below.detach()
@@ -817,7 +835,11 @@ def _(height, width, channels, splits, token_dim, dim):
     return t2t_cost(height, width, channels, splits, token_dim, dim, part=1)
 
 
-@wrong("t2t.t2t_cost", "five linear maps in a token layer", says="linear is where the chain breaks")
+@wrong(
+    "t2t.t2t_cost",
+    "five linear maps in a token layer",
+    says="After the attention you count two linear",
+)
 def _(height, width, channels, splits, token_dim, dim):
     return t2t_cost(height, width, channels, splits, token_dim, dim, layer=5)
 
@@ -975,21 +997,23 @@ def _(x, weights):
     return x
 
 
-@wrong("t2t.dense_block", "ReLU")
+@wrong("t2t.dense_block", "ReLU", says="A ReLU in place of the GELU: below zero yours")
 def _(x, weights):
     for W in weights:
         x = torch.cat([x, F.relu(x @ W)], dim=-1)
     return x
 
 
-@wrong("t2t.dense_block", "GELU by tanh")
+@wrong("t2t.dense_block", "GELU by tanh", says="Nearly: your GELU is the approximation by a")
 def _(x, weights):
     for W in weights:
         x = torch.cat([x, F.gelu(x @ W, approximate="tanh")], dim=-1)
     return x
 
 
-@wrong("t2t.dense_block", "GELU before the product")
+@wrong(
+    "t2t.dense_block", "GELU before the product", says="You bend x and not what W makes of it: GELU"
+)
 def _(x, weights):
     for W in weights:
         x = torch.cat([x, F.gelu(x) @ W], dim=-1)
@@ -1008,7 +1032,7 @@ def _(x, weights):
 @wrong(
     "t2t.dense_block",
     "only the new features come out",
-    says="Only axis -1 of yours has another size.",
+    says="The new features of all layers are there, and",
 )
 def _(x, weights):
     D = x.shape[-1]
@@ -1116,7 +1140,7 @@ def _(x, reduce, middle, expand, groups):
 @wrong(
     "t2t.sum_of_branches",
     "a ReLU after the sum too",
-    says="There is a ReLU after the sum, or after",
+    says="There is a ReLU after the sum. The formula",
 )
 def _(x, reduce, middle, expand, groups):
     return sum(
@@ -1125,7 +1149,11 @@ def _(x, reduce, middle, expand, groups):
     ).relu()
 
 
-@wrong("t2t.sum_of_branches", "a ReLU in each branch too many")
+@wrong(
+    "t2t.sum_of_branches",
+    "a ReLU in each branch too many",
+    says="There is a third ReLU, after each branch's",
+)
 def _(x, reduce, middle, expand, groups):
     return sum(
         F.conv2d(F.conv2d(F.conv2d(x, r).relu(), m, padding=1).relu(), e).relu()
@@ -1183,11 +1211,7 @@ def _(x, reduce, middle, expand, groups):
     )
 
 
-@wrong(
-    "t2t.sum_of_branches",
-    "the last branch only",
-    says="Wrong exactly where axis -3 of x has a size above 1",
-)
+@wrong("t2t.sum_of_branches", "the last branch only")
 def _(x, reduce, middle, expand, groups):
     for r, m, e in branches(reduce, middle, expand, groups):
         out = F.conv2d(F.conv2d(F.conv2d(x, r).relu(), m, padding=1).relu(), e)
@@ -1268,7 +1292,7 @@ def _(u, w_1, w_2):
 @wrong(
     "t2t.squeeze_excitation",
     "ReLU and sigmoid exchanged",
-    says="Each row is right but for a factor of its",
+    says="ReLU and sigmoid are exchanged: your gates",
 )
 def _(u, w_1, w_2):
     s = ((u.mean((2, 3)) @ w_1.mT).sigmoid() @ w_2.mT).relu()
@@ -1360,7 +1384,7 @@ def cheaply(maps, cheap, padding=None):
 @wrong(
     "t2t.ghost_module",
     "ghosts beside their own maps",
-    says="The right numbers, but in other places.",
+    says="Maps and ghosts are interleaved: each map is",
 )
 def _(x, primary, cheap):
     maps = full(x, primary)
@@ -1385,7 +1409,9 @@ def _(x, primary, cheap):
     return torch.cat([maps, cheaply(maps.relu(), cheap)], dim=1)
 
 
-@wrong("t2t.ghost_module", "a ReLU on all maps")
+@wrong(
+    "t2t.ghost_module", "a ReLU on all maps", says="There is a ReLU after each convolution, as in"
+)
 def _(x, primary, cheap):
     maps = full(x, primary).relu()
     return torch.cat([maps, cheaply(maps, cheap).relu()], dim=1)
@@ -1425,7 +1451,11 @@ def _(x, primary, cheap):
     return torch.cat([maps, F.conv2d(maps, kernels, padding=cheap.shape[-1] // 2)], dim=1)
 
 
-@wrong("t2t.ghost_module", "ghosts of detached maps")
+@wrong(
+    "t2t.ghost_module",
+    "ghosts of detached maps",
+    says="The numbers are right, the gradient is not:",
+)
 def _(x, primary, cheap):
     maps = full(x, primary)
     return torch.cat([maps, cheaply(maps.detach(), cheap)], dim=1)

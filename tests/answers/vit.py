@@ -27,9 +27,7 @@ def must_divide(H, W, p):
 
 
 @wrong(
-    "vit.patchify",
-    "reads the images as (B, C, H, W)",
-    says="You refuse arguments that the task allows:",
+    "vit.patchify", "reads the images as (B, C, H, W)", says="You read the images as (B, C, H, W),"
 )
 def _(images, p):
     B, C, H, W = images.shape
@@ -60,7 +58,7 @@ def _(images, p):
     return cut.reshape(B, -1, p * p * C)
 
 
-@wrong("vit.patchify", "one reshape and no swap", says="The right numbers, but in other places.")
+@wrong("vit.patchify", "one reshape and no swap", says='A reshape alone: each of your "patches" is')
 def _(images, p):
     B, H, W, C = images.shape
     must_divide(H, W, p)
@@ -508,13 +506,13 @@ def _(images, W, p, heads):
     return linear(Z[:, 0], W["W_head"], W["b_head"])
 
 
-@wrong("vit.vit", "gamma and beta exchanged")
+@wrong("vit.vit", "gamma and beta exchanged", says="The last norm's gain and shift are exchanged:")
 def _(images, W, p, heads):
     Z = encoder_layer(tokens(images, W, p), W["layer"], heads, True)
     return linear(layer_norm(Z[:, 0], W["beta"], W["gamma"]), W["W_head"], W["b_head"])
 
 
-@wrong("vit.vit", "no positions")
+@wrong("vit.vit", "no positions", says="No positions are added: an image whose")
 def _(images, W, p, heads):
     X = patch_embedding(images, W["E"], W["b"], p)
     Z = np.insert(X, 0, W["x_class"], axis=1)
@@ -532,7 +530,11 @@ def _(images, W, p, heads):
     return head(encoder_layer(tokens(images, W, p), layer, heads, True)[:, 0], W)
 
 
-@wrong("vit.vit", "the tokens before the layer go to the head")
+@wrong(
+    "vit.vit",
+    "the tokens before the layer go to the head",
+    says="The head reads the class token of Z_0, before",
+)
 def _(images, W, p, heads):
     Z = tokens(images, W, p)
     encoder_layer(Z, W["layer"], heads, True)
@@ -1004,7 +1006,7 @@ def _(model, optimizer, images, labels):
     return F.cross_entropy(model(images), labels).item()
 
 
-@wrong("vit.training_step", "no clipping", says="it is not cut, or only after the step")
+@wrong("vit.training_step", "no clipping", says="The optimizer uses the gradient as it is: it")
 def _(model, optimizer, images, labels):
     model.train()
     optimizer.zero_grad()
@@ -1014,7 +1016,9 @@ def _(model, optimizer, images, labels):
     return loss.item()
 
 
-@wrong("vit.training_step", "clips after the step", says="it is not cut, or only after the step")
+@wrong(
+    "vit.training_step", "clips after the step", says="The optimizer uses the gradient as it is: it"
+)
 def _(model, optimizer, images, labels):
     model.train()
     optimizer.zero_grad()
@@ -1028,7 +1032,7 @@ def _(model, optimizer, images, labels):
 @wrong(
     "vit.training_step",
     "clips every number by itself",
-    says="weights after step 1 is where the chain",
+    says="You cut each number of the gradient by itself",
 )
 def _(model, optimizer, images, labels):
     model.train()
@@ -1076,7 +1080,7 @@ def _(model, optimizer, images, labels):
 @wrong(
     "vit.training_step",
     "leaves the model's mode as it finds it",
-    says="The model stays in the mode it came in",
+    says="The model learns in evaluation mode, in which",
 )
 def _(model, optimizer, images, labels):
     loss = F.cross_entropy(model(images), labels)
@@ -1246,7 +1250,7 @@ def _(positions, grid, new_grid):
 @wrong(
     "vit.interpolate_positions",
     "surplus positions are cut off in silence",
-    says="What should be refused is refused, but with",
+    says="Right for all tables that fit their grid. Of",
 )
 def _(positions, grid, new_grid):
     rows, columns = grid
@@ -1478,7 +1482,11 @@ def _(weights, grid):
     return (w * apart(grid, w.dtype)).sum(-1).mean((0, 2))
 
 
-@wrong("vit.attention_distance", "a patch without a distance has distance 0")
+@wrong(
+    "vit.attention_distance",
+    "a patch without a distance has distance 0",
+    says="A patch that gives everything to the class",
+)
 def _(weights, grid):
     fits(weights, grid)
     w = weights[:, :, 1:, 1:]
@@ -1486,7 +1494,11 @@ def _(weights, grid):
     return (w * apart(grid, w.dtype)).sum(-1).mean((0, 2))
 
 
-@wrong("vit.attention_distance", "patches without a distance are skipped")
+@wrong(
+    "vit.attention_distance",
+    "patches without a distance are skipped",
+    says="A patch that gives everything to the class",
+)
 def _(weights, grid):
     fits(weights, grid)
     w = weights[:, :, 1:, 1:]
@@ -1494,7 +1506,11 @@ def _(weights, grid):
     return d.transpose(0, 1).flatten(1).nanmean(1)
 
 
-@wrong("vit.attention_distance", "a small eps in the denominator")
+@wrong(
+    "vit.attention_distance",
+    "a small eps in the denominator",
+    says="A patch that gives everything to the class",
+)
 def _(weights, grid):
     fits(weights, grid)
     w = weights[:, :, 1:, 1:]
@@ -1538,7 +1554,11 @@ def _(weights, grid):
     return d.mean().expand(weights.shape[1])
 
 
-@wrong("vit.attention_distance", "all patches in one weighted mean")
+@wrong(
+    "vit.attention_distance",
+    "all patches in one weighted mean",
+    says="You divide the sum over all patches by the",
+)
 def _(weights, grid):
     fits(weights, grid)
     w = weights[..., 1:, 1:]
@@ -1650,7 +1670,11 @@ def _(image_size, patch, channels, classes, dim, depth, hidden):
     return found | {"flops": found["flops"] // 2}
 
 
-@wrong("vit.vit_cost", "no position for the class token", says="The positions are one too few")
+@wrong(
+    "vit.vit_cost",
+    "no position for the class token",
+    says="`tokens` is dim too few. The class token is",
+)
 def _(image_size, patch, channels, classes, dim, depth, hidden):
     tokens = dim + (image_size // patch) ** 2 * dim
     return cost(image_size, patch, channels, classes, dim, depth, hidden, tokens=tokens)
@@ -1671,7 +1695,7 @@ def _(image_size, patch, channels, classes, dim, depth, hidden):
 @wrong(
     "vit.vit_cost",
     "three maps in attention, no output map",
-    says="encoder is where the chain breaks",
+    says="Your attention has three maps, for queries,",
 )
 def _(image_size, patch, channels, classes, dim, depth, hidden):
     N = (image_size // patch) ** 2 + 1
@@ -1714,7 +1738,7 @@ def _(image_size, patch, channels, classes, dim, depth, hidden):
 @wrong(
     "vit.vit_cost",
     "the embedding works on the class token too",
-    says="flops is where the chain breaks",
+    says="You send the class token through the patch",
 )
 def _(image_size, patch, channels, classes, dim, depth, hidden):
     found = cost(image_size, patch, channels, classes, dim, depth, hidden)
