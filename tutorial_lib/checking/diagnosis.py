@@ -88,7 +88,8 @@ def explain(exercise, trials: list[Trial]) -> str:
     )
     if named := _closest_mistake(exercise, trials):
         return f"{named} {nan}".strip()
-    seen = story_of_errors(trials) or resemblance_of_most(_pairs(wrong))
+    pairs = _pairs(wrong)
+    seen = story_of_errors(trials) or off_by_a_product(pairs) or resemblance_of_most(pairs)
     return " ".join(story for story in (_broken_link(wrong), seen, nan) if story)
 
 
@@ -152,7 +153,7 @@ def _plain_story(wrong: list[Trial]) -> str:
             )
         return "The numbers are right, but part of an autograd graph that should end before them."
     pairs = _pairs(wrong)
-    return off_by_a_product(pairs) or family_resemblance(pairs)
+    return family_resemblance(pairs)
 
 
 def _pairs(wrong: list[Trial]) -> list[tuple]:

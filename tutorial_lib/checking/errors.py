@@ -20,6 +20,8 @@ SENTENCES = {  # what Python, NumPy or PyTorch say -> what it means to whoever w
     r"same dtype|dtypes? .*(differ|match)|!= (float|double|Float|Double)|scalar type": "Two "
     "arrays of different dtypes meet. NumPy's floats are float64, PyTorch's weights float32.",
     r"division by zero|integer modulo by zero": "Something that you divide by can be 0.",
+    r"leaf Variable|modified by an inplace operation": "Your function changes an argument in place. "
+    "The caller still needs it: work on a new tensor.",
     r"recursion": "Your function calls itself without an end.",
     r"not aligned|mismatch|not be broadcast|cannot be multiplied|must match|shape ": "Two "
     "shapes do not fit. Write the shape behind each line; `.T` reverses *all* axes, and a batch "

@@ -134,7 +134,7 @@ class Exercise:
             self._refuse(f"✗ {self.name}: {problem}")
         self._record(True)
         print(f"✓ {self.name}: right on all {len(trials)} tries.")
-        mine.keep(self.slug, answer)
+        mine.keep(self.slug, self.name, answer)
         for told in (self.when_right(trials[-1]), _remark(trials), self._cost(answer)):
             if told:
                 print(told)

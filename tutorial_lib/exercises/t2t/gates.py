@@ -35,7 +35,7 @@ def maps_and_matrices(rng):
         with torch.no_grad():  # so that not every ReLU is shut
             w_1[0] *= (u.mean(dim=(2, 3)) @ w_1[0]).sum().sign()
         yield dict(u=u, w_1=w_1, w_2=normal(rng, channels, reduced, wanted=batch > 1))
-    yield dict(
+    yield dict(  # numbers as large as these leave no gradient to compare
         u=torch.from_numpy(100 * rng.random(size=(2, 2, 1, 3))).float(),
         w_1=torch.ones(1, 2),
         w_2=torch.tensor([[1.0], [-1.0]]),

@@ -25,7 +25,7 @@ def weights_and_grids(rng):
     nowhere = attention_weights(rng, 2, 2, 4, 4)
     nowhere[0, 1, 2] = torch.eye(4)[0]  # one patch of one head gives all to the class token
     yield dict(weights=nowhere, grid=(1, 3))
-    for tokens, grid in [(2, (1, 2)), (8, (2, 3))]:  # of another grid; one patch would broadcast
+    for tokens, grid in [(2, (1, 2)), (7, (3, 3)), (8, (2, 3))]:  # of another grid
         yield dict(weights=attention_weights(rng, 1, 1, tokens, tokens), grid=grid)
 
 

@@ -54,7 +54,7 @@ def vit_from_nothing():
 
 vit_from_nothing = FromNothing(
     vit_from_nothing,
-    minutes=40,
+    minutes=30,
     shapes=(torch.zeros(2, 1, 28, 28), (2, 10)),
     parameters=(20_000, 400_000),
     properties={"each picture is judged alone": each_alone},

@@ -73,7 +73,7 @@ def sizes_and_images(rng):
 VisionTransformer = ModuleExercise(
     VisionTransformer,
     level=3,
-    minutes=25,
+    minutes=20,
     cases=sizes_and_images,
     initial={"class_token": (0, 0.02), "positions.table": (0, 0.02)},
     hints=(

@@ -27,7 +27,7 @@ def images_and_sizes(rng):
 patchify = Exercise(
     np_patches.patchify,
     level=2,
-    minutes=15,
+    minutes=12,
     cases=images_and_sizes,
     hints=(
         "A reshape alone cannot do it: a patch's second row of pixels lies a whole image row "
