@@ -231,3 +231,14 @@ def too_many_cut_off(weights, grid):
     n = 1 + grid[0] * grid[1]
     fitting = weights[..., :n, :n]
     return _mean_distance(_shares(fitting[..., 1:, 1:]), _distances(fitting, grid))
+
+
+@attention_distance.mistake(
+    """Right for weights that fit the grid. Of others you take as many patches as the grid has, and
+    nobody asks whether these are all, or enough: one patch is spread over the whole grid. What does
+    the task want instead?"""
+)
+def as_many_as_the_grid_has(weights, grid):
+    n = grid[0] * grid[1]
+    distance = _distances(weights.new_empty(1 + n, 1 + n), grid)
+    return _mean_distance(_shares(weights[..., 1 : 1 + n, 1 : 1 + n]), distance)
