@@ -708,7 +708,9 @@ def _(x, y, lam, centre, partner):
     return pasted(x, y, *rectangle(x, lam, centre), partner, share=h * w / (H * W))
 
 
-@wrong("deit.cutmix", "centre read as (column, row)", says="You take `centre` for (column, row)")
+@wrong(
+    "deit.cutmix", "centre read as (column, row)", says="You take `centre` for (column, row), or,"
+)
 def _(x, y, lam, centre, partner):
     return pasted(x, y, *rectangle(x, lam, centre[::-1]), partner)
 

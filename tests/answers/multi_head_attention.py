@@ -233,7 +233,11 @@ def _(X, memory, W, heads, mask=None):
     return merge_heads(Z) @ W["W_O"], P
 
 
-@wrong("multi_head_attention.multi_head_attention", "one head as wide as all")
+@wrong(
+    "multi_head_attention.multi_head_attention",
+    "one head as wide as all",
+    says="All heads of yours have the same weights:",
+)
 def _(X, memory, W, heads, mask=None):
     Z, P = attention(X @ W["W_Q"], memory @ W["W_K"], memory @ W["W_V"], mask)
     return Z @ W["W_O"], np.stack([P] * heads, axis=-3)
@@ -272,7 +276,11 @@ def _(X, memory, W, heads, mask=None):
     return Z @ W["W_O"], np.stack([P for _, P in parts], axis=-3)
 
 
-@wrong("multi_head_attention.multi_head_attention", "axis for the heads counted from the front")
+@wrong(
+    "multi_head_attention.multi_head_attention",
+    "axis for the heads counted from the front",
+    says="`mask[:, None]` puts the axis for the heads",
+)
 def _(X, memory, W, heads, mask=None):
     Q, K, V = (split_heads(A, heads) for A in (X @ W["W_Q"], memory @ W["W_K"], memory @ W["W_V"]))
     Z, P = attention(Q, K, V, None if mask is None else mask[:, None])
@@ -497,7 +505,7 @@ def _(dY, X, memory, W, heads, mask=None):
 @wrong(
     "multi_head_attention.multi_head_attention_backward",
     "dW_K and dW_V from X, not the memory",
-    says="dW_K is where the chain breaks",
+    says="dW_K and dW_V are made from X. In",
 )
 def _(dY, X, memory, W, heads, mask=None):
     g = _gradients(dY, X, memory, W, heads, mask)
@@ -635,7 +643,11 @@ def _(q, k, v, heads):
     return (p @ v).transpose(1, 2).reshape(B, N, D)
 
 
-@wrong("multi_head_attention.batched_heads", "each head attends to the heads, not the tokens")
+@wrong(
+    "multi_head_attention.batched_heads",
+    "each head attends to the heads, not the tokens",
+    says="The heads never came in front of the tokens:",
+)
 def _(q, k, v, heads):
     B, N, D = q.shape
     q, k, v = (x.reshape(B, -1, heads, D // heads) for x in (q, k, v))
@@ -713,7 +725,11 @@ def _(n, d):
     return np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(n, d)
 
 
-@wrong("multi_head_attention.sinusoidal", "exponent floored to a whole number")
+@wrong(
+    "multi_head_attention.sinusoidal",
+    "exponent floored to a whole number",
+    says="All pairs turn equally fast: your exponent",
+)
 def _(n, d):
     angle = np.arange(n)[:, None] / 10000.0 ** (np.arange(0, d, 2) // d)
     return np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(n, d)
@@ -780,7 +796,11 @@ def _(k, d):
     return _shift(np.full(d // 2, float(k)))
 
 
-@wrong("multi_head_attention.shift_matrix", "exponent i over d, not 2i")
+@wrong(
+    "multi_head_attention.shift_matrix",
+    "exponent i over d, not 2i",
+    says="The exponent is i/d, half of what it should",
+)
 def _(k, d):
     return _shift(k * 10000 ** (-np.arange(d // 2) / d))
 
@@ -949,7 +969,7 @@ def _(rows, columns):
 @wrong(
     "multi_head_attention.relative_position_index",
     "a line of 2 columns",
-    says="Wrong exactly where rows is not 1",
+    says="Your lines have 2·columns entries, one too",
 )
 def _(rows, columns):
     dy, dx = _offsets(rows, columns)
@@ -966,7 +986,11 @@ def _(rows, columns):
     return dy * (2 * columns - 1) + dx
 
 
-@wrong("multi_head_attention.relative_position_index", "distances without a sign")
+@wrong(
+    "multi_head_attention.relative_position_index",
+    "distances without a sign",
+    says="You take distances, without a sign, and need",
+)
 def _(rows, columns):
     dy, dx = _offsets(rows, columns)
     return np.abs(dy) * (2 * columns - 1) + np.abs(dx)
@@ -1112,7 +1136,11 @@ def _(X, positions):
     return np.concatenate([Y[..., 0::2], Y[..., 1::2]], axis=-1)
 
 
-@wrong("multi_head_attention.rotary", "adds the encoding instead of turning")
+@wrong(
+    "multi_head_attention.rotary",
+    "adds the encoding instead of turning",
+    says="You add the sinusoidal encoding instead of",
+)
 def _(X, positions):
     angle = positions[:, None] * frequencies(X.shape[-1])
     E = np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(len(positions), -1)
@@ -1194,7 +1222,7 @@ def _(n, D, heads):
 @wrong(
     "multi_head_attention.multi_head_cost",
     "one head's attention counted",
-    says="attention_flops is where the chain breaks",
+    says="Your attention is that of one head, with D /",
 )
 def _(n, D, heads):
     return _cost(n, D, heads) | {"attention_flops": 4 * n * n * (D // heads)}
@@ -1221,7 +1249,7 @@ def _(n, D, heads):
 @wrong(
     "multi_head_attention.multi_head_cost",
     "projections of one token",
-    says="projection_flops is where the chain breaks",
+    says="Your projections are those of one token.",
 )
 def _(n, D, heads):
     return _cost(n, D, heads) | {"projection_flops": 8 * D * D}

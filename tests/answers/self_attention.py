@@ -105,7 +105,9 @@ def _(S):
     return e / e.sum(axis=-1, keepdims=True)
 
 
-@wrong("self_attention.softmax", "columns sum to one", says="Each column of yours sums to one")
+@wrong(
+    "self_attention.softmax", "columns sum to one", says="You add up along axis 0. For one row of"
+)
 def _(S):
     e = np.exp(S - S.max(axis=0, keepdims=True))
     return e / e.sum(axis=0, keepdims=True)
@@ -120,7 +122,11 @@ def _(S):
     return scipy.special.softmax(S)
 
 
-@wrong("self_attention.softmax", "axis 1 for any number of axes")
+@wrong(
+    "self_attention.softmax",
+    "axis 1 for any number of axes",
+    says="Right for one matrix of scores. `axis=1`",
+)
 def _(S):
     e = np.exp(S - S.max(axis=1, keepdims=True))
     return e / e.sum(axis=1, keepdims=True)
@@ -242,7 +248,7 @@ def _(S, mask):
 @wrong(
     "self_attention.masked_softmax",
     "-100 is not forbidden enough",
-    says="Wrong exactly where S holds numbers beyond 50",
+    says="Rows with nothing to look at are right. But",
 )
 def _(S, mask):
     return softmax(np.where(mask, S, -100.0)) * mask.any(axis=-1, keepdims=True)
@@ -441,7 +447,11 @@ def _(Q, K, V, mask=None):
     return P @ V, P
 
 
-@wrong("self_attention.attention", "root of the values' width")
+@wrong(
+    "self_attention.attention",
+    "root of the values' width",
+    says="You divide by the root of the width of the",
+)
 def _(Q, K, V, mask=None):
     S = Q @ K.mT / V.shape[-1] ** 0.5
     P = softmax(S) if mask is None else masked_softmax(S, mask)
@@ -507,7 +517,11 @@ def _(X, memory, W_Q, W_K, W_V):
     return attention(X @ W_Q, memory @ W_K, memory)[0]
 
 
-@wrong("self_attention.cross_attention", "both sequences in one")
+@wrong(
+    "self_attention.cross_attention",
+    "both sequences in one",
+    says="X and the memory both answer: you join them,",
+)
 def _(X, memory, W_Q, W_K, W_V):
     both = np.concatenate([X, memory], axis=-2)
     return attention(X @ W_Q, both @ W_K, both @ W_V)[0]
@@ -555,7 +569,11 @@ def _(dP, P):
     return P * (dP - dP.sum(axis=-1, keepdims=True))
 
 
-@wrong("self_attention.softmax_backward", "not multiplied by P")
+@wrong(
+    "self_attention.softmax_backward",
+    "not multiplied by P",
+    says="The bracket dP − Σ is right, and the factor",
+)
 def _(dP, P):
     return dP - (dP * P).sum(axis=-1, keepdims=True)
 
@@ -622,7 +640,7 @@ def _(dZ, Q, K, V, mask=None):
 @wrong(
     "self_attention.attention_backward",
     "scale forgotten in dK",
-    says="dK is where the chain breaks",
+    says="dQ is right, and dK lacks the scale. S is Q",
 )
 def _(dZ, Q, K, V, mask=None):
     return _gradients(dZ, Q, K, V, mask, True, False)
@@ -631,7 +649,7 @@ def _(dZ, Q, K, V, mask=None):
 @wrong(
     "self_attention.attention_backward",
     "scale counted in dS already",
-    says="dS is where the chain breaks",
+    says="Your dS holds the scale already. It is the",
 )
 def _(dZ, Q, K, V, mask=None):
     g = _gradients(dZ, Q, K, V, mask)
@@ -750,7 +768,11 @@ def _(q, k, v, mask=None):
     return p @ v, p
 
 
-@wrong("self_attention.dot_product_attention", "-100 is not forbidden enough")
+@wrong(
+    "self_attention.dot_product_attention",
+    "-100 is not forbidden enough",
+    says="Forbidden scores become a large negative",
+)
 def _(q, k, v, mask=None):
     s = q @ k.mT / q.shape[-1] ** 0.5
     if mask is not None:
@@ -1078,13 +1100,21 @@ def _(f, X, order):
     return float(np.abs(f(X[:, order]) - f(X)[:, order]).max())
 
 
-@wrong("self_attention.equivariance_error", "relative to the output's size")
+@wrong(
+    "self_attention.equivariance_error",
+    "relative to the output's size",
+    says="You divide by the size of the output. The",
+)
 def _(f, X, order):
     a, b = f(X[order]), f(X)[order]
     return float(np.abs(a - b).max() / (np.abs(b).max() + 1e-12))
 
 
-@wrong("self_attention.equivariance_error", "says yes or no")
+@wrong(
+    "self_attention.equivariance_error",
+    "says yes or no",
+    says="Your number is 0 or 1, a verdict. The task",
+)
 def _(f, X, order):
     return float(not np.allclose(f(X[order]), f(X)[order]))
 
@@ -1109,7 +1139,11 @@ def _(f, X, order):
     return float(np.abs(f(X) - after).max())
 
 
-@wrong("self_attention.equivariance_error", "the inverse order on both paths")
+@wrong(
+    "self_attention.equivariance_error",
+    "the inverse order on both paths",
+    says="On both paths you apply the inverse order.",
+)
 def _(f, X, order):
     back = np.argsort(order)
     return float(np.abs(f(X[back]) - f(X)[back]).max())
@@ -1194,7 +1228,11 @@ def _(Q, K, V):
     return e @ V / e.sum(axis=0, keepdims=True)
 
 
-@wrong("self_attention.causal_attention", "forbidden scores are 0")
+@wrong(
+    "self_attention.causal_attention",
+    "forbidden scores are 0",
+    says="Scores of the future become 0, which is an",
+)
 def _(Q, K, V):
     n, d = Q.shape
     S = np.where(causal_mask(n), Q @ K.mT / d**0.5, 0)
@@ -1268,7 +1306,11 @@ def _(n, m, d, d_v):
     return 2 * n * m * (d + d_v) + n * m
 
 
-@wrong("self_attention.attention_flops", "second product without the keys")
+@wrong(
+    "self_attention.attention_flops",
+    "second product without the keys",
+    says="Your second product has no m: each entry of",
+)
 def _(n, m, d, d_v):
     return 2 * n * m * d + 2 * n * d_v
 

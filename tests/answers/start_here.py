@@ -33,7 +33,7 @@ def _(values, weights):
 @wrong(
     "start_here.weighted_mean",
     "weights made to sum to one by softmax",
-    says="Wrong exactly where values is taller than wide",
+    says="You give the weights a softmax before they",
 )
 def _(values, weights):
     e = np.exp(weights - weights.max())
@@ -41,7 +41,9 @@ def _(values, weights):
 
 
 @wrong(
-    "start_here.weighted_mean", "sums over the features", says="Axis -1 of yours is one too long."
+    "start_here.weighted_mean",
+    "sums over the features",
+    says="One number for each vector comes out: you",
 )
 def _(values, weights):
     return (weights[:, None] * values).sum(axis=1) / weights.sum()
@@ -50,7 +52,7 @@ def _(values, weights):
 @wrong(
     "start_here.weighted_mean",
     "weights laid along the features",
-    says="Wrong exactly where axis -2 of values has a size above 1",
+    says="A product with * lines the weights up with",
 )
 def _(values, weights):
     return (values * weights).sum(axis=0) / weights.sum()
@@ -75,7 +77,11 @@ def _(values, weights):
     return weights @ values
 
 
-@wrong("start_here.weighted_mean", "a small number added to the sum")
+@wrong(
+    "start_here.weighted_mean",
+    "a small number added to the sum",
+    says="A small number added to the sum keeps you",
+)
 def _(values, weights):
     return weights @ values / (weights.sum() + 1e-8)
 

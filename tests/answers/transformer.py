@@ -65,7 +65,11 @@ def _(dy, x):
     return dy * (Phi + np.exp(-(x**2) / 2) / (2 * np.pi) ** 0.5)
 
 
-@wrong("transformer.gelu_backward", "density over 2 pi, without the root")
+@wrong(
+    "transformer.gelu_backward",
+    "density over 2 pi, without the root",
+    says="Your density is too small: its constant is 1",
+)
 def _(dy, x):
     Phi = 0.5 * (1 + erf(x / 2**0.5))
     return dy * (Phi + x * np.exp(-(x**2) / 2) / (2 * np.pi))
@@ -140,7 +144,7 @@ def _(dY, X, W):
 @wrong(
     "transformer.feed_forward_backward",
     "first bias forgotten on the way forward",
-    says="dW_2 is wrong already: begin there.",
+    says="You compute U again without b_1, so A and",
 )
 def _(dY, X, W):
     return _feed_forward_backward(dY, X, W, U=X @ W["W_1"])
@@ -169,7 +173,7 @@ def _(dY, X, W):
 @wrong(
     "transformer.feed_forward_backward",
     "biases summed along the first axis only",
-    says="db_2 is where the chain breaks",
+    says="Right for one sequence; in a batch your db_2",
 )
 def _(dY, X, W):
     g = _feed_forward_backward(dY, X, W)
@@ -179,7 +183,7 @@ def _(dY, X, W):
 @wrong(
     "transformer.feed_forward_backward",
     "GELU's derivative alone for dU",
-    says="dU is where the chain breaks",
+    says="Your dU is the slope of GELU alone. Where is",
 )
 def _(dY, X, W):
     return _feed_forward_backward(dY, X, W, back=lambda dA, U: gelu_backward(np.ones_like(U), U))
@@ -250,7 +254,11 @@ def _(X, gamma, beta, eps=1e-5):
     return gamma * centred / np.sqrt(variance + eps) + beta
 
 
-@wrong("transformer.layer_norm", "eps a constant, not the argument")
+@wrong(
+    "transformer.layer_norm",
+    "eps a constant, not the argument",
+    says="Right for the usual eps, wrong for any",
+)
 def _(X, gamma, beta, eps=1e-5):
     centred = X - X.mean(axis=-1, keepdims=True)
     return gamma * centred / np.sqrt(X.var(axis=-1, keepdims=True) + 1e-5) + beta
@@ -287,7 +295,11 @@ def _(X, gamma, beta, eps=1e-5):
     return gamma * centred / (X.var(axis=-1, keepdims=True) + eps) + beta
 
 
-@wrong("transformer.layer_norm", "axis 1 for any number of axes")
+@wrong(
+    "transformer.layer_norm",
+    "axis 1 for any number of axes",
+    says="Right for tokens (N, D). `axis=1` does not",
+)
 def _(X, gamma, beta, eps=1e-5):
     centred = X - X.mean(axis=1, keepdims=True)
     return gamma * centred / np.sqrt(X.var(axis=1, keepdims=True) + eps) + beta
@@ -383,7 +395,7 @@ def _(dY, X, gamma, eps=1e-5):
 @wrong(
     "transformer.layer_norm_backward",
     "gamma left out on the way to X",
-    says="dX is where the chain breaks",
+    says="dXhat is right, and your dX is made from dY:",
 )
 def _(dY, X, gamma, eps=1e-5):
     g = _norm_backward(dY, X, gamma, eps)
@@ -393,7 +405,7 @@ def _(dY, X, gamma, eps=1e-5):
 @wrong(
     "transformer.layer_norm_backward",
     "not divided by the spread",
-    says="dX is where the chain breaks",
+    says="Your dX is not divided by √(σ² + eps). A",
 )
 def _(dY, X, gamma, eps=1e-5):
     g = _norm_backward(dY, X, gamma, eps)
@@ -426,7 +438,7 @@ def _(dY, X, gamma, eps=1e-5):
 @wrong(
     "transformer.layer_norm_backward",
     "dgamma and dbeta for each token",
-    says="dgamma is wrong already: begin there.",
+    says="dgamma and dbeta are not summed: they have a",
 )
 def _(dY, X, gamma, eps=1e-5):
     g = _norm_backward(dY, X, gamma, eps)
@@ -446,7 +458,7 @@ def _(dY, X, gamma, eps=1e-5):
 @wrong(
     "transformer.layer_norm_backward",
     "eps a constant, not the argument",
-    says="dgamma is wrong already: begin there.",
+    says="Right for the usual eps, wrong for any",
 )
 def _(dY, X, gamma, eps=1e-5):
     return _norm_backward(dY, X, gamma, 1e-5)
@@ -587,7 +599,11 @@ def _(X, W, heads, norm_first, mask=None):
     return norm_2(R + feed_forward(R, W))
 
 
-@wrong("transformer.encoder_layer", "no residual round the feed-forward network")
+@wrong(
+    "transformer.encoder_layer",
+    "no residual round the feed-forward network",
+    says="The residual around the feed-forward network",
+)
 def _(X, W, heads, norm_first, mask=None):
     norm_1, norm_2 = _norms(W)
     if norm_first:
@@ -629,7 +645,7 @@ def _(X, W, heads, norm_first, mask=None):
 @wrong(
     "transformer.encoder_layer",
     "Pre-LN with a norm at the end",
-    says="Wrong exactly where norm_first is True",
+    says="Your Pre-LN layer ends with a norm. Its",
 )
 def _(X, W, heads, norm_first, mask=None):
     norm_1, norm_2 = _norms(W)
@@ -745,7 +761,7 @@ def _layer_backward(
 @wrong(
     "transformer.encoder_layer_backward",
     "nothing through keys and values",
-    says="dgamma_1 is where the chain breaks",
+    says="dX holds what came through the queries and",
 )
 def _(dY, X, W, heads, norm_first, mask=None):
     return _layer_backward(dY, X, W, heads, norm_first, mask, memory=False)
@@ -754,7 +770,7 @@ def _(dY, X, W, heads, norm_first, mask=None):
 @wrong(
     "transformer.encoder_layer_backward",
     "nothing along the first residual",
-    says="dX is where the chain breaks",
+    says="The residual around the attention is lost:",
 )
 def _(dY, X, W, heads, norm_first, mask=None):
     return _layer_backward(dY, X, W, heads, norm_first, mask, first_residual=False)
@@ -763,7 +779,7 @@ def _(dY, X, W, heads, norm_first, mask=None):
 @wrong(
     "transformer.encoder_layer_backward",
     "nothing along the second residual",
-    says="dR is where the chain breaks",
+    says="The residual around the feed-forward network",
 )
 def _(dY, X, W, heads, norm_first, mask=None):
     return _layer_backward(dY, X, W, heads, norm_first, mask, second_residual=False)
@@ -772,13 +788,17 @@ def _(dY, X, W, heads, norm_first, mask=None):
 @wrong(
     "transformer.encoder_layer_backward",
     "attention's backward given X, not its norm",
-    says="dW_O is where the chain breaks",
+    says="In Pre-LN you give the attention's backward",
 )
 def _(dY, X, W, heads, norm_first, mask=None):
     return _layer_backward(dY, X, W, heads, norm_first, mask, attend_given=X)
 
 
-@wrong("transformer.encoder_layer_backward", "Post-LN's norm given X, not the sum")
+@wrong(
+    "transformer.encoder_layer_backward",
+    "Post-LN's norm given X, not the sum",
+    says="In Post-LN you give the first norm's",
+)
 def _(dY, X, W, heads, norm_first, mask=None):
     return _layer_backward(dY, X, W, heads, norm_first, mask, norm_1_given=X)
 
@@ -804,7 +824,7 @@ def _(dY, X, W, heads, norm_first, mask=None):
 @wrong(
     "transformer.encoder_layer_backward",
     "the two norms' gradients exchanged",
-    says="dgamma_2 is where the chain breaks",
+    says="The gradients of the two norms are",
 )
 def _(dY, X, W, heads, norm_first, mask=None):
     g = _layer_backward(dY, X, W, heads, norm_first, mask)
@@ -816,7 +836,7 @@ def _(dY, X, W, heads, norm_first, mask=None):
 @wrong(
     "transformer.encoder_layer_backward",
     "mask on the way forward only",
-    says="dW_O is where the chain breaks",
+    says="Right without a mask; with one you walk",
 )
 def _(dY, X, W, heads, norm_first, mask=None):
     g = _layer_backward(dY, X, W, heads, norm_first, mask)
@@ -859,7 +879,7 @@ def _(dY, X, W, heads, norm_first, mask=None):
 @wrong(
     "transformer.encoder_layer_backward",
     "gamma_1 in both norms",
-    says="dW_2 is wrong already: begin there.",
+    says="Both norms are given gamma_1 and beta_1. In",
 )
 def _(dY, X, W, heads, norm_first, mask=None):
     W = W | {"gamma_2": W["gamma_1"], "beta_2": W["beta_1"]}
@@ -972,7 +992,11 @@ def _(step, steps, warmup, peak):
     return peak * rise * _cosine(max(0, step - warmup) / (steps - warmup))
 
 
-@wrong("transformer.warmup_cosine", "warmup one step too long")
+@wrong(
+    "transformer.warmup_cosine",
+    "warmup one step too long",
+    says="Your warm-up has one step more than it",
+)
 def _(step, steps, warmup, peak):
     if step <= warmup:
         return peak * (step + 1) / (warmup + 1)
@@ -988,14 +1012,22 @@ def _(step, steps, warmup, peak):
     return peak * (1 - (step - warmup) / (steps - warmup))
 
 
-@wrong("transformer.warmup_cosine", "a quarter of a cosine")
+@wrong(
+    "transformer.warmup_cosine",
+    "a quarter of a cosine",
+    says="You fall along a quarter of a cosine, which",
+)
 def _(step, steps, warmup, peak):
     if step < warmup:
         return peak * (step + 1) / warmup
     return peak * math.cos(math.pi / 2 * (step - warmup) / (steps - warmup))
 
 
-@wrong("transformer.warmup_cosine", "0 at the last step taken")
+@wrong(
+    "transformer.warmup_cosine",
+    "0 at the last step taken",
+    says="Your rate reaches 0 one step too early: the",
+)
 def _(step, steps, warmup, peak):
     if step < warmup:
         return peak * (step + 1) / warmup
@@ -1013,7 +1045,11 @@ def _(step, steps, warmup, peak):
     return peak * math.cos(math.pi * (step - warmup) / (steps - warmup))
 
 
-@wrong("transformer.warmup_cosine", "a share of the peak, not the rate")
+@wrong(
+    "transformer.warmup_cosine",
+    "a share of the peak, not the rate",
+    says="You give a share between 0 and 1, whatever",
+)
 def _(step, steps, warmup, peak):
     if step < warmup:
         return (step + 1) / warmup
@@ -1138,7 +1174,11 @@ def _(words, begin, padding):
     return np.concatenate([words[:, 1:], last], axis=1), words, words != padding
 
 
-@wrong("transformer.shifted_targets", "0 taken for the padding")
+@wrong(
+    "transformer.shifted_targets",
+    "0 taken for the padding",
+    says="You compare with 0, whatever the padding is:",
+)
 def _(words, begin, padding):
     first = np.full_like(words[:, :1], begin)
     inputs = np.concatenate([first, words], axis=1)[:, :-1]
@@ -1254,7 +1294,11 @@ def _(x, K, V, W_Q, W_K, W_V):
     return attention(x @ W_Q, K_all, V_all)[0], K_all, V_all
 
 
-@wrong("transformer.attend_with_cache", "drops the oldest token")
+@wrong(
+    "transformer.attend_with_cache",
+    "drops the oldest token",
+    says="You drop the oldest token when the newest",
+)
 def _(x, K, V, W_Q, W_K, W_V):
     K = np.concatenate([K, x @ W_K], axis=-2)
     V = np.concatenate([V, x @ W_V], axis=-2)
@@ -1387,7 +1431,11 @@ def _(scores, log_p, finished, end, width):
     return _kept(scores[:, None] + log_p.masked_fill(finished[:, None], -torch.inf), width)
 
 
-@wrong("transformer.beam_step", "kept in the table's order, not best first")
+@wrong(
+    "transformer.beam_step",
+    "kept in the table's order, not best first",
+    says="The right ways to go on, in the order of the",
+)
 def _(scores, log_p, finished, end, width):
     scores, parents, words = _kept(scores[:, None] + _finish(log_p, finished, end), width)
     order = (parents * log_p.shape[1] + words).argsort()
@@ -1526,7 +1574,7 @@ def _(dim, hidden, depth, n, m, size):
 @wrong(
     "transformer.transformer_cost",
     "one attention in the decoder",
-    says="decoder_layer is where the chain breaks",
+    says="Your decoder layer has its three norms and",
 )
 def _(dim, hidden, depth, n, m, size):
     c = _cost(dim, hidden, depth, n, m, size)
@@ -1547,7 +1595,7 @@ def _(dim, hidden, depth, n, m, size):
 @wrong(
     "transformer.transformer_cost",
     "cache in numbers, not bytes",
-    says="cache is where the chain breaks",
+    says="Your cache is counted in numbers. The task",
 )
 def _(dim, hidden, depth, n, m, size):
     return _cost(dim, hidden, depth, n, m, size) | {"cache": 2 * depth * (n + m) * dim}
@@ -1556,7 +1604,7 @@ def _(dim, hidden, depth, n, m, size):
 @wrong(
     "transformer.transformer_cost",
     "operations of all layers",
-    says="flops is where the chain breaks",
+    says="Your operations are those of a whole stack.",
 )
 def _(dim, hidden, depth, n, m, size):
     c = _cost(dim, hidden, depth, n, m, size)

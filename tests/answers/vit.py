@@ -1091,7 +1091,7 @@ def _(model, optimizer, images, labels):
     return loss.item()
 
 
-@wrong("vit.training_step", "evaluation mode", says="learns in evaluation mode")
+@wrong("vit.training_step", "evaluation mode", says="The model learns in evaluation mode, in which")
 def _(model, optimizer, images, labels):
     model.eval()
     loss = F.cross_entropy(model(images), labels)
@@ -1619,7 +1619,7 @@ def _(weights, grid):
 @wrong(
     "vit.attention_distance",
     "another number of tokens is not refused",
-    says="Right for weights that fit the grid",
+    says="Right wherever there is an answer. What does",
 )
 def _(weights, grid):
     n = grid[0] * grid[1]
