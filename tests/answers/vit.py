@@ -1619,7 +1619,7 @@ def _(weights, grid):
 @wrong(
     "vit.attention_distance",
     "another number of tokens is not refused",
-    says="Right wherever there is an answer. What does",
+    says="Right for weights that fit the grid. Of others",
 )
 def _(weights, grid):
     n = grid[0] * grid[1]
