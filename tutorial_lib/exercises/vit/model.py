@@ -58,7 +58,7 @@ vit = Exercise(
     minutes=15,
     cases=images_and_weights,
     hints=(
-        "Five lines, one for each line of the formula. Write the shape behind each.",
+        "Follow the schematic from left to right, a line for each box. Which shape has each?",
         "After the encoder layer there are 1 + n tokens for each image. Which one does the head "
         "read, and what is done to it before?",
         'The encoder layer takes `W["layer"]` and `norm_first=True`. Then token 0 of each image, '
