@@ -599,7 +599,7 @@ def _(x, y, lam, partner):
     return lam * x + (1 - lam) * x[partner], lam * y + (1 - lam) * y[partner]
 
 
-@wrong("deit.mixup", "mixes in place", says="Your function changes its argument x in")
+@wrong("deit.mixup", "mixes in place", says="changes its argument x, y in place")
 def _(x, y, lam, partner):
     a, b = shares(lam)
     x_j, y_j = x[partner], y[partner]
@@ -621,7 +621,7 @@ def _(x, y, lam, partner):
     return x, y
 
 
-@wrong("deit.mixup", "partners found backwards")
+@wrong("deit.mixup", "partners found backwards", says="You write to `partner`")
 def _(x, y, lam, partner):
     a, b = shares(lam)
     x_j, y_j = np.zeros_like(x), np.zeros_like(y)
@@ -629,7 +629,9 @@ def _(x, y, lam, partner):
     return a * x + (1 - a) * x_j, b * y + (1 - b) * y_j
 
 
-@wrong("deit.mixup", "the label of the larger part alone")
+@wrong(
+    "deit.mixup", "the label of the larger part alone", says="the label of its larger part alone"
+)
 def _(x, y, lam, partner):
     a, b = shares(lam)
     return a * x + (1 - a) * x[partner], np.where(b >= 0.5, y, y[partner])
@@ -724,7 +726,7 @@ def _(x, y, lam, centre, partner):
     return pasted(x, y, rows, slice(max(left, 0), min(left + w, W)), partner)
 
 
-@wrong("deit.cutmix", "a negative first row or column", says="[0]: Yours is x as it came in.")
+@wrong("deit.cutmix", "a negative first row or column", says="your slice is empty")
 def _(x, y, lam, centre, partner):
     H, W = x.shape[-2:]
     h, w = round(np.sqrt(1 - lam) * H), round(np.sqrt(1 - lam) * W)
@@ -916,7 +918,7 @@ def _(layers):
 @wrong(
     "deit.token_similarity",
     "shrinks the caller's tokens to length 1",
-    says="Your function changes an argument in place.",
+    says="changes its argument layers in place",
 )
 def _(layers):
     found = []
@@ -948,7 +950,7 @@ def _(layers):
     return torch.stack(found[::-1])
 
 
-@wrong("deit.token_similarity", "less their means: a correlation")
+@wrong("deit.token_similarity", "less their means: a correlation", says="that is a correlation")
 def _(layers):
     centred = [x - x.mean(-1, keepdim=True) for x in layers]
     return torch.stack([F.cosine_similarity(x[:, 0], x[:, 1], dim=-1).mean() for x in centred])

@@ -84,7 +84,7 @@ def _(height, width, k, s, p):
     return (height + 2 * p - k) // s + 1, (width + 2 * p - k) // s + 1
 
 
-@wrong("t2t.token_count", "one count for both")
+@wrong("t2t.token_count", "one count for both", says="how many windows there are in all")
 def _(height, width, k, s, p):
     if min(height, width) + 2 * p < k:
         raise ValueError("too small")
@@ -173,7 +173,7 @@ def _(images, k, s, p):
     return flat(windows(images, k, s).transpose(0, 1, 2, 4, 5, 3))
 
 
-@wrong("t2t.soft_split", "pads at the end only")
+@wrong("t2t.soft_split", "pads at the end only", says="at the lower and the right end")
 def _(images, k, s, p):
     images = np.pad(images, ((0, 0), (0, 2 * p), (0, 2 * p), (0, 0)))
     return flat(windows(images, k, s).transpose(0, 1, 2, 4, 5, 3))
@@ -213,7 +213,9 @@ def _(images, k, s, p):
     return np.stack(T, axis=1)
 
 
-@wrong("t2t.soft_split", "reads the images as (B, C, H, W)")
+@wrong(
+    "t2t.soft_split", "reads the images as (B, C, H, W)", says="You read the images as (B, C, H, W)"
+)
 def _(images, k, s, p):
     images = np.pad(images, ((0, 0), (0, 0), (p, p), (p, p)))
     found = np.lib.stride_tricks.sliding_window_view(images, (k, k), (2, 3))[:, :, ::s, ::s]
@@ -306,7 +308,11 @@ def _(dT, shape, k, s, p):
     return gathered(dT, shape, k, s, p)[:, : shape[1], : shape[2]]
 
 
-@wrong("t2t.soft_split_backward", "adds by an index in which pixels stand twice")
+@wrong(
+    "t2t.soft_split_backward",
+    "adds by an index in which pixels stand twice",
+    says="an index in which pixels stand twice",
+)
 def _(dT, shape, k, s, p):
     B, H, W, C = shape
     rows, columns = token_count(H, W, k, s, p)
@@ -453,7 +459,7 @@ def _(images, splits, weights, project):
 @wrong(
     "t2t.tokens_to_token",
     "the last split without stride and padding",
-    says="Two shapes do not fit. Write the shape behind",
+    says="neither stride nor padding reach unfold",
 )
 def _(images, splits, weights, project):
     for split, W in zip(splits, weights):
@@ -542,7 +548,11 @@ def _(images, splits, weights, project):
     return cut(images, *splits[-1]) @ project
 
 
-@wrong("t2t.tokens_to_token", "features pixel by pixel, not channel by channel")
+@wrong(
+    "t2t.tokens_to_token",
+    "features pixel by pixel, not channel by channel",
+    says="features go pixel by pixel",
+)
 def _(images, splits, weights, project):
     def pixels_first(images, k, s, p):
         T = cut(images, k, s, p)
@@ -554,7 +564,7 @@ def _(images, splits, weights, project):
     return pixels_first(images, *splits[-1]) @ project
 
 
-@wrong("t2t.tokens_to_token", "GELU instead of tanh")
+@wrong("t2t.tokens_to_token", "GELU instead of tanh", says="You bend by a GELU")
 def _(images, splits, weights, project):
     for split, W in zip(splits, weights):
         T = F.gelu(cut(images, *split) @ W)
@@ -665,11 +675,7 @@ def _(x, w):
     return torch.exp(x @ w.mT - (x * x).sum() / 2) / m**0.5
 
 
-@wrong(
-    "t2t.positive_features",
-    "divides the caller's x",
-    says="Your function changes an argument in place.",
-)
+@wrong("t2t.positive_features", "divides the caller's x", says="changes its argument x in place")
 def _(x, w):
     m, d = w.shape
     x /= d**0.25
@@ -740,7 +746,7 @@ def _(phi_q, phi_k, v):
     return phi_q @ (phi_k.mT @ (v / share))
 
 
-@wrong("t2t.linear_attention", "softmax of the features")
+@wrong("t2t.linear_attention", "softmax of the features", says="You take softmaxes")
 def _(phi_q, phi_k, v):
     return phi_q.softmax(-1) @ (phi_k.softmax(-2).mT @ v)
 
@@ -1211,7 +1217,7 @@ def _(x, reduce, middle, expand, groups):
     )
 
 
-@wrong("t2t.sum_of_branches", "the last branch only")
+@wrong("t2t.sum_of_branches", "the last branch only", says="You return the last branch alone")
 def _(x, reduce, middle, expand, groups):
     for r, m, e in branches(reduce, middle, expand, groups):
         out = F.conv2d(F.conv2d(F.conv2d(x, r).relu(), m, padding=1).relu(), e)
@@ -1304,7 +1310,7 @@ def _(u, w_1, w_2):
     return u + u * gate(u.mean((2, 3)), w_1, w_2)[:, :, None, None]
 
 
-@wrong("t2t.squeeze_excitation", "the gates alone")
+@wrong("t2t.squeeze_excitation", "the gates alone", says="You return the gates")
 def _(u, w_1, w_2):
     return gate(u.mean((2, 3)), w_1, w_2)[:, :, None, None].expand_as(u)
 
@@ -1403,7 +1409,7 @@ def _(x, primary, cheap):
     return cheaply(full(x, primary), cheap)
 
 
-@wrong("t2t.ghost_module", "ghosts of maps after a ReLU")
+@wrong("t2t.ghost_module", "ghosts of maps after a ReLU", says="what a ReLU has left of them")
 def _(x, primary, cheap):
     maps = full(x, primary)
     return torch.cat([maps, cheaply(maps.relu(), cheap)], dim=1)

@@ -644,7 +644,7 @@ def _(Z, W_head, b_head):
     return softmax(y @ W_head + b_head)
 
 
-@wrong("vit.class_probabilities", "unbiased variance")
+@wrong("vit.class_probabilities", "unbiased variance", says="Your variance divides by D − 1")
 def _(Z, W_head, b_head):
     y = Z[:, 0] - Z[:, 0].mean(-1, keepdims=True)
     y = y / np.sqrt(y.var(-1, ddof=1, keepdims=True) + 1e-6)
@@ -1240,7 +1240,11 @@ def _(positions, grid, new_grid):
     return torch.cat([positions[:1], picture[0].flatten(1).T])
 
 
-@wrong("vit.interpolate_positions", "the class token is taken from the end")
+@wrong(
+    "vit.interpolate_positions",
+    "the class token is taken from the end",
+    says="You take the last row of the table",
+)
 def _(positions, grid, new_grid):
     one_for_each(positions, grid)
     picture = resized(positions[:-1].T.unflatten(1, grid)[None], new_grid)
@@ -1409,7 +1413,7 @@ def _(weights):
     return R
 
 
-@wrong("vit.attention_rollout", "the first layer is left out")
+@wrong("vit.attention_rollout", "the first layer is left out", says="The first layer is left out")
 def _(weights):
     R = torch.eye(weights[0].shape[-1], dtype=weights[0].dtype).expand_as(weights[0][:, 0])
     for layer in weights[1:]:
@@ -1602,7 +1606,7 @@ def _(weights, grid):
 @wrong(
     "vit.attention_distance",
     "too many tokens are cut off in silence",
-    says="Right wherever there is an answer. What does",
+    says="you take the first without a word",
 )
 def _(weights, grid):
     n = grid[0] * grid[1]
@@ -1615,7 +1619,7 @@ def _(weights, grid):
 @wrong(
     "vit.attention_distance",
     "another number of tokens is not refused",
-    says="Right wherever there is an answer. What does",
+    says="Right for weights that fit the grid. Of others",
 )
 def _(weights, grid):
     n = grid[0] * grid[1]

@@ -283,3 +283,15 @@ def end_counted_from_the_rim(x, y, lam, centre, partner):
     top, bottom, left, right = _edges(x, lam, centre)
     edges = max(top, 0), max(top, 0) + bottom - top, max(left, 0), max(left, 0) + right - left
     return _mixed(x, y, partner, *_inside(x, edges))
+
+
+@cutmix.mistake(
+    """At the upper or the left rim your slice is empty, and the picture stays as it was: a slice
+    that begins at −2 begins two before the *end*. Where does the part that lies inside begin?"""
+)
+def empty_slice(x, y, lam, centre, partner):
+    top, bottom, left, right = _edges(x, lam, centre)
+    inside = np.zeros(x.shape[-2:], dtype=bool)
+    inside[top:bottom, left:right] = True
+    pasted = float(inside.mean())
+    return np.where(inside, x[partner], x), (1 - pasted) * y + pasted * y[partner]

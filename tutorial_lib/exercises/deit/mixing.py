@@ -145,3 +145,25 @@ def share_of_the_partner(x, y, lam, partner):
 )
 def pictures_not_mixed(x, y, lam, partner):
     return x.copy(), _mix(y, lam, partner)
+
+
+@mixup.mistake(
+    """A mixed picture gets the label of its larger part alone. What does a picture of a third of a
+    coat and two thirds of a bag show?"""
+)
+def label_of_the_larger_part(x, y, lam, partner):
+    return _mix(x, lam, partner), np.where(lam[:, None] >= 0.5, y, y[partner])
+
+
+@mixup.mistake(
+    """You write to `partner` instead of reading from it: picture b goes to where its partner was.
+    Which picture stands in `x[partner]` at place b?"""
+)
+def written_to_the_partner(x, y, lam, partner):
+    def mix(a):
+        others = np.zeros_like(a)
+        others[partner] = a
+        own = lam.reshape(-1, *[1] * (a.ndim - 1))
+        return own * a + (1 - own) * others
+
+    return mix(x), mix(y)

@@ -134,7 +134,7 @@ def tokens_of_layers(rng):
 def _layer(rng, B, N, D, scale=1.0, dtype=torch.float64):
     # A mean that is not zero, so that centring shows, and lengths that differ between pictures.
     lengths = scale * rng.uniform(0.2, 3, size=(B, N, 1))
-    return torch.tensor(lengths * (0.5 + rng.normal(size=(B, N, D))), dtype=dtype).requires_grad_()
+    return torch.tensor(lengths * (0.5 + rng.normal(size=(B, N, D))), dtype=dtype)
 
 
 token_similarity = Exercise(
@@ -240,3 +240,16 @@ def a_small_number_added(layers):
         return ((a * b).sum(-1) / (a.norm(dim=-1) * b.norm(dim=-1) + 1e-8)).mean()
 
     return _for_each(layers, similarity)
+
+
+@token_similarity.mistake(
+    """You take each token's mean away first: that is a correlation. Two tokens with the same sign
+    everywhere can then seem opposed. Between which two vectors is the angle?"""
+)
+def correlation(layers):
+    def centred(a):
+        return a - a.mean(dim=-1, keepdim=True)
+
+    return _for_each(
+        layers, lambda a, b: F.cosine_similarity(centred(a), centred(b), dim=-1).mean()
+    )

@@ -9,7 +9,7 @@ FILES = {  # in the order of the chapter: an exercise and the file that holds it
     "restructure": "restructuring",
     "tokens_to_token": "steps",
     "positive_features": "performer",
-    "linear_attention": "performer",
+    "linear_attention": "linear",
     "t2t_cost": "cost",
     "dense_block": "dense",
     "sum_of_branches": "branches",

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from tutorial_lib.checking import Exercise
-from tutorial_lib.exercises.t2t.tensors import wanted
+from tutorial_lib.exercises.t2t.tensors import normal
 
 
 def sum_of_branches(x, reduce, middle, expand, groups):
@@ -33,6 +33,7 @@ def sum_of_branches(x, reduce, middle, expand, groups):
 def maps_and_kernels(rng):
     for batch, channels, width, height, groups, size in [
         (1, 1, 2, 2, 2, 1),
+        (1, 2, 3, 2, 1, 2),
         (1, 2, 2, 1, 2, 3),
         (1, 3, 4, 3, 2, 2),
         (2, 4, 4, 2, 2, 3),
@@ -45,7 +46,7 @@ def maps_and_kernels(rng):
             middle=(width, width // groups, 3, 3),
             expand=(channels, width, 1, 1),
         )
-        case = {name: wanted(rng, *shape) for name, shape in shapes.items()}
+        case = {name: normal(rng, *shape, wanted=batch > 1) for name, shape in shapes.items()}
         yield {**case, "groups": groups}
 
 
@@ -177,3 +178,11 @@ def deals_channels_out(x, reduce, middle, expand, groups):
 )
 def first_branch_only(x, reduce, middle, expand, groups):
     return _branches(x, reduce, middle, expand, groups)[0]
+
+
+@sum_of_branches.mistake(
+    """You return the last branch alone: each round of the loop replaces what the one before it
+    gave. Right with one group. What does Σ do with the branches?"""
+)
+def last_branch_only(x, reduce, middle, expand, groups):
+    return _branches(x, reduce, middle, expand, groups)[-1]

@@ -98,7 +98,9 @@ def forgets_the_padding(height, width, k, s, p):
     should happen to the pixels that are left over?"""
 )
 def rounds_up(height, width, k, s, p):
-    return _count(height, width, lambda side: -((k - side - 2 * p) // s) + 1)
+    if min(height, width) + 2 * p < k:
+        raise ValueError
+    return -((k - height - 2 * p) // s) + 1, -((k - width - 2 * p) // s) + 1
 
 
 @token_count.mistake(
@@ -175,3 +177,12 @@ def lets_an_image_be_too_small(height, width, k, s, p):
 )
 def columns_first(height, width, k, s, p):
     return np_soft_split.token_count(width, height, k, s, p)
+
+
+@token_count.mistake(
+    """You return how many windows there are in all. Asked are their rows and their columns, which
+    say more: can you tell them from the product?"""
+)
+def windows_in_all(height, width, k, s, p):
+    rows, columns = np_soft_split.token_count(height, width, k, s, p)
+    return rows * columns

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from tutorial_lib.checking import Exercise
-from tutorial_lib.exercises.t2t.tensors import wanted
+from tutorial_lib.exercises.t2t.tensors import normal
 
 
 def dense_block(x, weights):
@@ -32,8 +32,8 @@ def tokens_and_growth(rng):
         (2, 2, 3, 1, 0),
     ]:
         widths = [features + i * growth for i in range(layers)]
-        weights = [wanted(rng, width, growth) for width in widths]
-        yield dict(x=wanted(rng, batch, n, features), weights=weights)
+        weights = [normal(rng, width, growth, wanted=batch > 1) for width in widths]
+        yield dict(x=normal(rng, batch, n, features, wanted=batch > 1), weights=weights)
 
 
 dense_block = Exercise(

@@ -70,8 +70,9 @@ def last_slice_wins(dT, shape, k, s, p):
 
 
 @soft_split_backward.mistake(
-    """Window after window you assign where the task is to add: each overwrites what its neighbours
-    left there. Which windows had a copy of the pixel?"""
+    """Each window overwrites what its neighbours left there: by an assignment, or by a `+=` with an
+    index in which pixels stand twice, which NumPy adds to once. Which windows had a copy of the
+    pixel?"""
 )
 def last_window_wins(dT, shape, k, s, p):
     B, H, W, C = shape

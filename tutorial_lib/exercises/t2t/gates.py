@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from tutorial_lib.checking import Exercise
-from tutorial_lib.exercises.t2t.tensors import wanted
+from tutorial_lib.exercises.t2t.tensors import normal
 
 
 def squeeze_excitation(u, w_1, w_2):
@@ -30,11 +30,11 @@ def maps_and_matrices(rng):
         (2, 4, 2, 3, 1),
         (3, 5, 3, 3, 2),
     ]:
-        u = wanted(rng, batch, channels, height, width)
-        w_1, w_2 = wanted(rng, reduced, channels), wanted(rng, channels, reduced)
+        u = normal(rng, batch, channels, height, width, wanted=batch > 1)
+        w_1 = normal(rng, reduced, channels, wanted=batch > 1)
         with torch.no_grad():  # so that not every ReLU is shut
             w_1[0] *= (u.mean(dim=(2, 3)) @ w_1[0]).sum().sign()
-        yield dict(u=u, w_1=w_1, w_2=w_2)
+        yield dict(u=u, w_1=w_1, w_2=normal(rng, channels, reduced, wanted=batch > 1))
     yield dict(  # numbers as large as these leave no gradient to compare
         u=torch.from_numpy(100 * rng.random(size=(2, 2, 1, 3))).float(),
         w_1=torch.ones(1, 2),
@@ -174,3 +174,10 @@ def squeezes_the_batch(u, w_1, w_2):
 )
 def sums_for_a_mean(u, w_1, w_2):
     return _gated(u, w_1, w_2, z=u.sum(dim=(2, 3)))
+
+
+@squeeze_excitation.mistake(
+    """You return the gates, spread over the pixels. Which step of the three formulas is missing?"""
+)
+def returns_the_gates_for_every_pixel(u, w_1, w_2):
+    return _gated(u, w_1, w_2, scale=lambda u, s: s.expand_as(u))

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from tutorial_lib.checking import Exercise
-from tutorial_lib.exercises.t2t.tensors import wanted
+from tutorial_lib.exercises.t2t.tensors import normal
 
 
 def ghost_module(x, primary, cheap):
@@ -35,9 +35,9 @@ def maps_and_two_kernels(rng):
         (1, 2, 4, 4, 3, 3, 3, 3),
     ]:
         yield dict(
-            x=wanted(rng, batch, channels, height, width),
-            primary=wanted(rng, m, channels, k, k),
-            cheap=wanted(rng, m * (ratio - 1), 1, d, d),
+            x=normal(rng, batch, channels, height, width, wanted=batch > 1),
+            primary=normal(rng, m, channels, k, k, wanted=batch > 1),
+            cheap=normal(rng, m * (ratio - 1), 1, d, d, wanted=batch > 1),
         )
 
 
@@ -201,3 +201,14 @@ def pads_the_first_by_one(x, primary, cheap):
 )
 def pads_the_second_by_one(x, primary, cheap):
     return _padded(x, primary, cheap, primary.shape[-1] // 2, 1)
+
+
+@ghost_module.mistake(
+    """The intrinsic maps are right, and the ghosts are made of what a ReLU has left of them. The
+    equations of the paper and this task have none."""
+)
+def ghosts_of_bent_maps(x, primary, cheap):
+    intrinsic = _parts(x, primary, cheap)[0]
+    padding = cheap.shape[-1] // 2
+    ghosts = F.conv2d(intrinsic.relu(), cheap, padding=padding, groups=len(primary))
+    return torch.cat([intrinsic, ghosts], dim=1)

@@ -3,7 +3,7 @@
 import torch
 
 from tutorial_lib.checking import Exercise
-from tutorial_lib.exercises.t2t.tensors import wanted
+from tutorial_lib.exercises.t2t.tensors import normal
 
 
 def restructure(tokens, rows, columns):
@@ -37,10 +37,9 @@ def tokens_on_grids(rng):
         (3, 4, 2, 5),
         (2, 4, 4, 1),
     ]:
-        tokens = wanted(rng, batch, rows * columns, features)
+        tokens = normal(rng, batch, rows * columns, features, wanted=batch > 1)
         yield dict(tokens=tokens, rows=rows, columns=columns)
-    numbered = torch.arange(12.0).reshape(1, 6, 2)
-    yield dict(tokens=numbered.requires_grad_(), rows=3, columns=2)
+    yield dict(tokens=torch.arange(12.0).reshape(1, 6, 2), rows=3, columns=2)
 
 
 restructure = Exercise(

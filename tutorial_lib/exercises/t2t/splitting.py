@@ -78,11 +78,28 @@ def columns_for_rows(images, k, s, p):
 
 
 @soft_split.mistake(
+    """You read the images as (B, C, H, W), PyTorch's order: your windows lie on columns and
+    channels. Which axis is the last one here?"""
+)
+def channels_first(images, k, s, p):
+    return np_soft_split.soft_split(images.transpose(0, 2, 3, 1), k, s, p)
+
+
+@soft_split.mistake(
     """There are no zeros around your image, so the windows at its border are missing, or an image
     holds no window at all. By how much should it grow before it is cut?"""
 )
 def without_padding(images, k, s, p):
     return np_soft_split.soft_split(images, k, s, 0)
+
+
+@soft_split.mistake(
+    """All 2p zeros stand at the lower and the right end of yours, so the first window begins at the
+    image's corner. How many belong above and on the left?"""
+)
+def pads_at_the_end(images, k, s, p):
+    padded = np.pad(images, ((0, 0), (0, 2 * p), (0, 2 * p), (0, 0)))
+    return np_soft_split.soft_split(padded, k, s, 0)
 
 
 @soft_split.mistake(

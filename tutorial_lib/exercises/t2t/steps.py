@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from tutorial_lib.checking import Exercise
-from tutorial_lib.exercises.t2t.tensors import wanted
+from tutorial_lib.exercises.t2t.tensors import normal
 from tutorial_lib.from_scratch.soft_split import token_count
 
 
@@ -38,17 +38,18 @@ def images_and_weights(rng):
     for batch, channels, height, width, splits, features in [
         (1, 1, 2, 3, [(1, 1, 0)], []),
         (1, 1, 4, 4, [(2, 2, 0), (2, 1, 0)], [1]),
-        (1, 1, 4, 6, [(3, 2, 1), (3, 1, 1)], [2]),
+        (1, 1, 4, 6, [(3, 2, 1), (2, 1, 1)], [2]),
         (3, 1, 6, 4, [(3, 1, 1), (3, 2, 1)], [2]),  # the last split steps by 2
-        (2, 3, 7, 9, [(3, 1, 1), (3, 2, 1), (2, 1, 0)], [3, 2]),
+        (2, 3, 7, 9, [(3, 1, 1), (3, 2, 1), (3, 1, 0)], [3, 2]),
         (1, 2, 5, 1, [(3, 2, 1), (3, 1, 2)], [3]),  # and here pads by more than it steps
     ]:
-        images = wanted(rng, batch, channels, height, width)
+        wanted = batch > 1
+        images = normal(rng, batch, channels, height, width, wanted=wanted)
         weights, depth = [], channels
         for (k, _, _), width_after in zip(splits, features):
-            weights.append(wanted(rng, k * k * depth, width_after))
+            weights.append(normal(rng, k * k * depth, width_after, wanted=wanted))
             depth = width_after
-        project = wanted(rng, splits[-1][0] ** 2 * depth, 2)
+        project = normal(rng, splits[-1][0] ** 2 * depth, 2, wanted=wanted)
         yield dict(images=images, splits=splits, weights=weights, project=project)
 
 
@@ -145,6 +146,24 @@ def without_a_bend(images, splits, weights, project):
     return _module(images, splits, weights, project, bend=lambda tokens: tokens)
 
 
+@tokens_to_token.mistake("""You bend by a GELU. Which function does the task put around T W?""")
+def bends_by_gelu(images, splits, weights, project):
+    return _module(images, splits, weights, project, bend=F.gelu)
+
+
+@tokens_to_token.mistake(
+    """A token's features go pixel by pixel in yours, as in our NumPy. The rows of W and `project`
+    are in the order of `F.unfold`: which of channel, row and column varies slowest there?"""
+)
+def pixel_by_pixel(images, splits, weights, project):
+    def turned(matrix, k):
+        """Its rows in another order, which is the same as the features in another order."""
+        return matrix.unflatten(0, (k * k, -1)).transpose(0, 1).flatten(0, 1)
+
+    weights = [turned(W, k) for (k, _, _), W in zip(splits, weights)]
+    return tokens_to_token.reference(images, splits, weights, turned(project, splits[-1][0]))
+
+
 @tokens_to_token.mistake(
     """You bend the pixels and not the tokens: tanh comes before the product with W. In the formula,
     tanh(T W), what is inside the brackets?"""
@@ -167,6 +186,15 @@ def last_cut_without_padding(images, splits, weights, project):
         images = tokens.mT.unflatten(-1, token_count(*images.shape[2:], k, s, p))
     k, s, _ = splits[-1]
     return F.unfold(images, k, stride=s).mT @ project
+
+
+@tokens_to_token.mistake(
+    """The last cut has only its window: neither stride nor padding reach unfold, which takes 1 and
+    0. All three numbers of a split count in the last one too."""
+)
+def last_cut_with_its_window_alone(images, splits, weights, project):
+    k = splits[-1][0]
+    return tokens_to_token.reference(images, [*splits[:-1], (k, 1, 0)], weights, project)
 
 
 @tokens_to_token.mistake(

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from tutorial_lib.checking import Exercise
-from tutorial_lib.exercises.vit.weights import attention_weights, single
+from tutorial_lib.exercises.vit.weights import attention_weights
 from tutorial_lib.layers import rollout as torch_rollout
 
 
@@ -21,7 +21,7 @@ def weights_and_grids(rng):
         n = 1 + grid[0] * grid[1]
         yield dict(weights=attention_weights(rng, batch, heads, n, n), grid=grid)
     yield dict(weights=attention_weights(rng, 1, 2, 7, 7, sharpness=5), grid=(2, 3))
-    yield dict(weights=single(attention_weights(rng, 2, 2, 7, 7)), grid=(3, 2))
+    yield dict(weights=attention_weights(rng, 2, 2, 7, 7).float(), grid=(3, 2))
     nowhere = attention_weights(rng, 2, 2, 4, 4)
     nowhere[0, 1, 2] = torch.eye(4)[0]  # one patch of one head gives all to the class token
     yield dict(weights=nowhere, grid=(1, 3))
@@ -221,3 +221,24 @@ def one_sum_for_all_patches(weights, grid):
 def summed_over_the_patches(weights, grid):
     shares = _shares(weights[..., 1:, 1:])
     return shares.shape[-1] * _mean_distance(shares, _distances(weights, grid))
+
+
+@attention_distance.mistake(
+    """Right for weights that fit the grid. Of more tokens you take the first without a word, and
+    the patches of another grid then stand at the wrong places. What does the task want instead?"""
+)
+def too_many_cut_off(weights, grid):
+    n = 1 + grid[0] * grid[1]
+    fitting = weights[..., :n, :n]
+    return _mean_distance(_shares(fitting[..., 1:, 1:]), _distances(fitting, grid))
+
+
+@attention_distance.mistake(
+    """Right for weights that fit the grid. Of others you take as many patches as the grid has, and
+    nobody asks whether these are all, or enough: one patch is spread over the whole grid. What does
+    the task want instead?"""
+)
+def as_many_as_the_grid_has(weights, grid):
+    n = grid[0] * grid[1]
+    distance = _distances(weights.new_empty(1 + n, 1 + n), grid)
+    return _mean_distance(_shares(weights[..., 1 : 1 + n, 1 : 1 + n]), distance)

@@ -20,10 +20,10 @@ def positions_and_grids(rng):
     ]:
         positions = torch.from_numpy(rng.normal(size=(1 + grid[0] * grid[1], dim)))
         yield dict(positions=positions.requires_grad_(), grid=grid, new_grid=new_grid)
-    single = torch.from_numpy(rng.normal(size=(7, 3))).float().requires_grad_()
+    single = torch.from_numpy(rng.normal(size=(7, 3))).float()
     yield dict(positions=single, grid=(2, 3), new_grid=(4, 4))
     for wrong in (6, 8):  # positions where 7 are expected
-        positions = torch.from_numpy(rng.normal(size=(wrong, 3))).requires_grad_()
+        positions = torch.from_numpy(rng.normal(size=(wrong, 3)))
         yield dict(positions=positions, grid=(2, 3), new_grid=(4, 5))
 
 
@@ -240,3 +240,12 @@ def turned_on_the_way_in(positions, grid, new_grid):
 )
 def class_token_at_the_end(positions, grid, new_grid):
     return _table(positions, _resized(positions, grid, new_grid)).roll(-1, dims=0)
+
+
+@interpolate_positions.mistake(
+    """You take the last row of the table for the class token's, and the first for a patch's. Where
+    does the class token stand?"""
+)
+def class_token_taken_from_the_end(positions, grid, new_grid):
+    turned = _resized(positions.roll(1, dims=0), grid, new_grid)
+    return torch.cat([turned[0].flatten(1).T, positions[-1:]])

@@ -5,7 +5,7 @@ import math
 import torch
 
 from tutorial_lib.checking import Exercise
-from tutorial_lib.exercises.vit.weights import attention_weights, single
+from tutorial_lib.exercises.vit.weights import attention_weights
 from tutorial_lib.layers import rollout as torch_rollout
 
 
@@ -20,7 +20,7 @@ def layers_of_weights(rng):
     ]:
         yield dict(weights=[attention_weights(rng, batch, heads, n, n) for _ in range(depth)])
     yield dict(weights=[attention_weights(rng, 1, 2, 3, 3, sharpness=20) for _ in range(2)])
-    yield dict(weights=[single(attention_weights(rng, 2, 2, 3, 3)) for _ in range(2)])
+    yield dict(weights=[attention_weights(rng, 2, 2, 3, 3).float() for _ in range(2)])
 
 
 attention_rollout = Exercise(
@@ -115,6 +115,15 @@ def last_layer_alone(weights):
 )
 def first_layer_alone(weights):
     return _layer(weights[0])
+
+
+@attention_rollout.mistake(
+    """The first layer is left out: with one layer yours is the identity, as if a token were made of
+    itself alone. Which layers does the product run over?"""
+)
+def first_layer_left_out(weights):
+    one = torch.eye(weights[0].shape[-1], dtype=weights[0].dtype).expand_as(weights[0][:, 0])
+    return _product([one, *(_layer(p) for p in weights[1:])])
 
 
 @attention_rollout.mistake(

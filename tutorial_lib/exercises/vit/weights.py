@@ -8,8 +8,3 @@ def attention_weights(rng, *shape, sharpness=1.0):
     has another than one that divides by it, and both are right."""
     scores = torch.from_numpy(sharpness * rng.normal(size=shape))
     return scores.softmax(dim=-1)
-
-
-def single(weights):
-    """The same numbers as float32."""
-    return weights.float()
