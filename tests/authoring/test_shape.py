@@ -63,6 +63,15 @@ def test_minutes_are_those_of_the_guide_to_five():
     assert part.minutes == 85  # 60 + 10 + 10 + 3
 
 
+def test_a_lab_states_its_minutes_and_keeps_them_when_built_again(tmp_path):
+    source = tmp_path / "05_vit.md"
+    text = "# 05 · V\n\n**1 minutes**\n\n+++\n\n## 1. Lab: deep\n\n" + "word " * 1300
+    source.write_text(text + "\n\n+++\n\n## 2. Another\n\nword\n", encoding="utf-8")
+    for _ in range(2):
+        shape.state_minutes(tmp_path, source)
+        assert source.read_text(encoding="utf-8").count("## 1. Lab: deep · 10 minutes\n") == 1
+
+
 def test_a_cell_without_functions_is_written_but_for_its_last_line():
     assert shape.written_lines("model = 1\n# train\ntrain(model)\n\nbuild.check(model)") == 2
 

@@ -1,10 +1,12 @@
 """A model built from nothing: not begun, not yet with what was seen, or passed."""
 
+import inspect
+
 import pytest
 import torch
 from torch import nn
 
-from tutorial_lib.checking import NotYet
+from tutorial_lib.checking import NotYet, from_nothing
 from tutorial_lib.checking.from_nothing import FromNothing
 
 
@@ -106,3 +108,38 @@ def test_quick_mode_judges_all_but_the_accuracy(exercise, monkeypatch, capsys):
     assert "not judged in quick mode" in capsys.readouterr().out
     with pytest.raises(NotYet):
         exercise.check(nn.Linear(3, 3))
+
+
+@pytest.mark.parametrize(
+    "build, said",
+    [
+        (lambda: None, "gave None. Does it end with `return`"),
+        (lambda: 1 / 0, "stops with ZeroDivisionError: division by zero"),
+        (lambda: exec("while True: pass"), "stops with OutOfTime: no answer within 0.2 s"),
+        (lambda: nn.Linear(3, 3), "✗ 12 parameters"),
+    ],
+)
+def test_a_function_that_builds_is_judged_by_what_it_gives(exercise, monkeypatch, build, said):
+    monkeypatch.setattr(from_nothing, "TRAINING", 0.2)
+    assert isinstance(exercise.check(doubler), nn.Module)
+    with pytest.raises(NotYet, match=said):
+        exercise.check(build)
+
+
+def test_an_empty_function_is_not_begun(exercise, capsys):
+    namespace = {}
+    exec(exercise.stub(), namespace)
+    assert exercise.check(namespace["doubler"]) is None
+    assert "not begun" in capsys.readouterr().out
+    assert exercise.goal in inspect.getdoc(namespace["doubler"])
+
+
+def test_what_passed_is_kept(exercise, monkeypatch):
+    kept = []
+    monkeypatch.setattr(from_nothing.mine, "keep", lambda *found: kept.append(found))
+    monkeypatch.setattr(from_nothing.mine, "keep_model", lambda *found: kept.append(found))
+    model = exercise.check(doubler)
+    exercise.check(model)
+    with pytest.raises(NotYet):
+        exercise.check(nn.Linear(3, 3, bias=False))
+    assert kept == [(exercise.slug, "doubler", doubler), (exercise.slug, "doubler", model)]

@@ -168,8 +168,8 @@ def test_a_name_needs_more_than_a_shared_error_and_is_contradicted_by_right_trie
         raise ValueError("rows")
 
     assert "It raises what this raises: You forget" in told(other_cause, exercise)
-    right_on_floats = lambda x: centre(x) if x.dtype == np.float32 else centre(x**2)  # noqa: E731
-    assert "square first" not in told(right_on_floats, exercise)
+    on_three_rows = lambda x: centre(x**2) if len(x) == 3 else centre(x)  # noqa: E731
+    assert "square first" not in told(on_three_rows, exercise)
 
 
 def test_two_mistakes_that_fit_equally_well_are_not_named():
@@ -192,7 +192,7 @@ def test_small_parts_of_containers_and_gradients_are_shown_in_numbers():
 
     def tensors(rng):
         for n in (1, 3):
-            yield dict(a=torch.ones(n) * 2, b=torch.ones(n) * 3)
+            yield dict(a=(torch.ones(n) * 2).requires_grad_(), b=torch.ones(n) * 3)
 
     exercise = make(product, tensors)
     assert "[0]: tensor (3,) float32\n        [7. 7. 7.]" in message(

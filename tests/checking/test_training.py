@@ -17,7 +17,7 @@ def in_another_style(model, optimizer, images, labels):
     for p in model.parameters():
         p.grad.mul_(min(1.0, 1.0 / (norm.item() + 1e-6)))
     optimizer.step()
-    return losses.mean()  # a tensor, where the task has a float
+    return losses.mean().detach()  # a tensor, where the task has a float
 
 
 def test_a_right_step_in_another_style_is_given_back():
@@ -47,3 +47,10 @@ def test_a_weight_that_is_cut_off_is_named(lost):
         return loss.item()
 
     assert f"weights after step 1.0.{lost}" in message(freezes, training_step)
+
+
+def test_a_loss_that_keeps_its_graph_is_refused():
+    def keeps(model, optimizer, images, labels):
+        return in_another_style(model, optimizer, images, labels).requires_grad_()
+
+    assert "`.item()` gives one" in message(keeps, training_step)

@@ -81,3 +81,15 @@ def test_peak_memory_stands_in_the_verdict_where_the_task_is_about_it(capsys):
     assert "its peak memory is 81 kB" in said and "as long as x?" in said
     exercise.check(lambda *arguments: total(*arguments))
     assert "as small as" in capsys.readouterr().out
+
+
+def test_a_right_answer_of_the_right_dtype_is_told_nothing_of_dtypes(capsys):
+    def halves(x):
+        """Half of x; ValueError where there is none."""
+        if not x.size:
+            raise ValueError("nothing")
+        return x / 2
+
+    given = lambda rng: [dict(x=np.ones(n, np.float32)) for n in (1, 2, 0)]  # noqa: E731
+    make(halves, given).check(lambda x: halves(x))
+    assert "float64" not in capsys.readouterr().out

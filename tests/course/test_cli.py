@@ -13,7 +13,7 @@ import pytest
 
 from tutorial_lib import __main__ as cli
 from tutorial_lib.checking.attempts import find_workspace
-from tutorial_lib.course import console, doctor, server, workspace
+from tutorial_lib.course import console, doctor, editor, server, workspace
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = [
@@ -120,9 +120,14 @@ def test_lab_opens_the_chapter_that_was_chosen(course, started):
     assert [p.name for p in (course / "work").glob("*.ipynb")] == ["01_self_attention.ipynb"]
 
 
-def test_chapters_may_be_parted_by_commas_or_blanks(course, started):
+def test_chapters_may_be_parted_by_commas_or_blanks(course, started, monkeypatch):
     cli.main(["lab", "--chapters", " 0, 1 "])
     assert len(list((course / "work").glob("*.ipynb"))) == 2
+    watched = []
+    monkeypatch.chdir(course)  # which `check` leaves
+    monkeypatch.setattr(editor, "watch", lambda work, slugs: watched.extend(slugs))
+    assert cli.main(["check", "--watch", "--chapters", "0", "1"]) == 0
+    assert watched == ["start_here", "self_attention"]
 
 
 def test_lab_says_what_root_must_add(course, started, monkeypatch, capsys):

@@ -76,6 +76,8 @@ def _fingerprint(notebook, slug: str) -> str:
         if path.exists() and path not in reached:
             reached.add(path)
             waiting += _imported(path.read_text(encoding="utf-8"))
+            if path.parent.parent == LIBRARY / "exercises":  # read when an exercise is asked for
+                waiting += path.parent.glob("*.py")
     words = _words(code).union(*(_words(path.read_text(encoding="utf-8")) for path in reached))
     reached |= {path for path in _data() if not words.isdisjoint(records.names(path))}
     digest = hashlib.sha256(nbformat.writes(notebook).encode())
@@ -88,7 +90,7 @@ def _data() -> list[Path]:
     """What chapters show beside what they compute: the index, records, checkpoints, pictures."""
     root = LIBRARY.parent
     results = (root / "benchmarks" / "results").glob("*.json")
-    made = (LIBRARY / "recipes").rglob("*.safetensors")
+    made = [p for kind in ("safetensors", "jpg") for p in (LIBRARY / "recipes").rglob(f"*.{kind}")]
     files = (LIBRARY / "data" / "files").glob("*.npz")
     index = root / "survey.toml"
     return [*results, *made, *files, *LIBRARY.rglob("*.html"), *([index] if index.exists() else [])]

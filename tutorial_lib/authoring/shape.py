@@ -18,6 +18,7 @@ LIMITS = {  # the most of each, in the core and in the whole chapter
     "claims": (6, 15),
     "idle": (5, 8),
 }
+LAB = re.compile(r"^(## +(?:\d+\. +)?Lab\b[^\n·]*?)(?: · \d+ minutes)?$", re.MULTILINE)
 LEAST_SHARE = (25, 20)  # % of the code lines on view that the learner writes
 WORDS, LINES, FIGURE = 130, 12, 1  # words and lines of code read in a minute; minutes for a figure
 ASKS = re.compile(r"predict|guess|before you run|change .* and run", re.IGNORECASE)
@@ -65,6 +66,19 @@ def measure(learner, solved) -> tuple[Shape, Shape]:
         for part in parts:
             _count(part, cell, answers.get(cell.id, ""))
     return core, whole
+
+
+def labs(learner, solved) -> dict[str, Shape]:
+    """The heading of each lab section, without its minutes -> the section's shape."""
+    found, part = {}, None
+    answers = {cell.id: cell.source for cell in solved.cells}
+    for cell in learner.cells:
+        if cell.cell_type == "markdown" and re.search("^## ", cell.source, re.MULTILINE):
+            match = LAB.search(cell.source)
+            part = found.setdefault(match[1], Shape()) if match else None
+        if part:
+            _count(part, cell, answers.get(cell.id, ""))
+    return found
 
 
 def _count(part: Shape, cell, answer: str):
@@ -148,10 +162,15 @@ def header(core: Shape, whole: Shape) -> str:
 
 
 def state_minutes(root: Path, source: Path) -> None:
-    """Write the computed minutes into the chapter's header and its entry of survey.toml."""
-    core, whole = of_source(source)
+    """Write the computed minutes into the chapter's header and the headings of its labs, and into
+    its entry of survey.toml."""
+    notebooks = expand(source, solved=False), expand(source, solved=True)
+    core, whole = measure(*notebooks)
     text = source.read_text(encoding="utf-8")
-    _rewrite(source, text, HEADER.sub(header(core, whole), text, count=1))
+    new = HEADER.sub(header(core, whole), text, count=1)
+    lab_minutes = {heading: part.minutes for heading, part in labs(*notebooks).items()}
+    new = LAB.sub(lambda match: f"{match[1]} · {lab_minutes[match[1]]} minutes", new)
+    _rewrite(source, text, new)
     index = Path(root, "survey.toml")
     if index.exists():
         entry = rf'(\[\[chapter\]\]\nnumber = "{source.stem[:2]}"\n(?:(?!\[\[).*\n)*?minutes = )\d+'

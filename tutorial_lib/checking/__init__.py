@@ -5,6 +5,9 @@ modules       a task whose answer is an nn.Module class
 training      a task whose answer is a training step
 from_nothing  a goal and an empty cell: judged by what the learner's model does
 mine          a learner's passed answers, kept in work/mine/
+yours         a later chapter goes on with such an answer, or with the course's
+definitions   an answer's source, and that of all it uses
+merging       definitions put into a file that holds others
 attempts      what a learner tried, in work/progress.jsonl
 trials        an answer tried on every case, in two memory layouts
 running       one call: fresh copies, a time limit, the learner's own traceback

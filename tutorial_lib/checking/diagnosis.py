@@ -1,22 +1,28 @@
 """The message a learner reads under a wrong answer: the mistake's name, then the smallest case."""
 
 import math
+import re
 import textwrap
+from collections.abc import Callable
 
 from tutorial_lib.checking.comparing import as_array, describe, is_plain, parts, show, within
 from tutorial_lib.checking.counting import off_by_a_product
+from tutorial_lib.checking.errors import story_of_errors
 from tutorial_lib.checking.resemblance import family_resemblance, resemblance_of_most
 from tutorial_lib.checking.running import OutOfTime, own_lines
 from tutorial_lib.checking.separating import where_it_fails
 from tutorial_lib.checking.trials import STRIDED, Trial, agrees, same_outcome
 from tutorial_lib.from_scratch.gradcheck import relative_error
 
+WHOLE = re.compile("whole number|should be int")
 WIDTH = 72  # letters of a line of prose; a narrow notebook holds as many
 FEW = 12  # numbers; of a part of a container no more are shown
+CHANCE = "Two calls with the same arguments differ: there is chance in it. Where from?"
+GENERAL = re.compile("^(Yours is|The sign|The right numbers|Each row)")
 LINKS = 12  # the most named results that are shown one by one
 NAN = (
     "NaN appears where a number should be. Which step can give infinity minus infinity, zero over "
-    "zero, or the exponential of a large number?"
+    "zero, zero times infinity (as 0 · log 0 is), or the exponential of a large number?"
 )
 WIDER = (
     "(np.sqrt(2) is a float64 number and makes a float32 array float64; 2 ** 0.5 is a plain one "
@@ -24,11 +30,13 @@ WIDER = (
 )
 
 
-def diagnose(exercise, trials: list[Trial]) -> str:
-    """The whole message for an answer whose `trials` are not all right."""
+def diagnose(exercise, trials: list[Trial], function: Callable) -> str:
+    """The whole message for an answer whose `trials` are not all right; `function` is the answer as
+    they called it."""
     wrong = [trial for trial in trials if not trial.right]
     lines = [f"✗ {exercise.name}: not right yet", ""]
-    for story in (explain(exercise, trials), *_seen(exercise, trials)):
+    chance = "" if same_outcome(telling(trials), function, exercise.seconds) else CHANCE
+    for story in (chance, explain(exercise, trials), *_seen(exercise, trials)):
         if story:
             lines += [*textwrap.wrap(story, WIDTH, break_long_words=False), ""]
     return "\n".join(lines + _table(telling(trials), len(wrong), len(trials)))
@@ -72,14 +80,17 @@ def explain(exercise, trials: list[Trial]) -> str:
             same = "It raises what this raises: " if all(t.outcome.error for t in wrong) else ""
             return same + mistake.message
     if story := _plain_story(wrong):
-        return story
+        where = any(trial.right for trial in trials) and GENERAL.search(story)
+        return f"Where it fails: {story}" if where else story
     # NaN on a few extreme tries is told beside what explains the others, not instead of it.
     nan = (
         f"On {len(_with_nan(wrong))} of {len(wrong)} wrong tries: {NAN}" if _with_nan(wrong) else ""
     )
-    most = _closest_mistake(exercise, trials) or resemblance_of_most(_pairs(wrong))
-    stories = most or _broken_link(wrong), nan
-    return " ".join(story for story in stories if story)
+    if named := _closest_mistake(exercise, trials):
+        return f"{named} {nan}".strip()
+    pairs = _pairs(wrong)
+    seen = story_of_errors(trials) or off_by_a_product(pairs) or resemblance_of_most(pairs)
+    return " ".join(story for story in (_broken_link(wrong), seen, nan) if story)
 
 
 def _seen(exercise, trials: list[Trial]) -> list[str]:
@@ -113,7 +124,7 @@ def _plain_story(wrong: list[Trial]) -> str:
             "Does your code rely on how the numbers lie in memory?"
         )
     if all(d.kind == "dtype" for trial in wrong for d in trial.differences):
-        if all("whole number" in d.text for trial in wrong for d in trial.differences):
+        if all(WHOLE.search(d.text) for trial in wrong for d in trial.differences):
             return "The numbers are right, but floats: a whole number can be a size or an index."
         if all("yours is float64" in d.text for trial in wrong for d in trial.differences):
             return f"The numbers are right, their dtype is not: which step changes it? {WIDER}"
@@ -142,7 +153,7 @@ def _plain_story(wrong: list[Trial]) -> str:
             )
         return "The numbers are right, but part of an autograd graph that should end before them."
     pairs = _pairs(wrong)
-    return off_by_a_product(pairs) or family_resemblance(pairs)
+    return family_resemblance(pairs)
 
 
 def _pairs(wrong: list[Trial]) -> list[tuple]:
@@ -165,7 +176,7 @@ def _broken_link(wrong: list[Trial]) -> str:
     if not names:
         return ""
     if first == 0:
-        return f"{names[0]} is wrong already, and all that follows is built on it: begin there."
+        return f"{names[0]} is wrong already: begin there."
     return (
         f"{names[first]} is where the chain breaks: what comes before it "
         f"({', '.join(names[:first])}) is right on every case."
@@ -175,8 +186,8 @@ def _broken_link(wrong: list[Trial]) -> str:
 def _closest_mistake(exercise, trials: list[Trial]) -> str:
     """The known mistake that explains most of the wrong trials, if it is more than half.
 
-    It must be right where the answer is right, and the only one that explains so many; an error
-    that both raise explains nothing.
+    It must be the only one that explains so many, and few tries may contradict it, on which the
+    answer is right and it is wrong; an error that both raise explains nothing.
     """
     wrong = [trial for trial in trials if not trial.right]
     right = [trial for trial in trials if trial.right]
@@ -187,12 +198,17 @@ def _closest_mistake(exercise, trials: list[Trial]) -> str:
             for trial in wrong
             if not trial.outcome.error and same_outcome(trial, mistake.function, exercise.seconds)
         ]
-        if 2 * len(fits) > len(wrong) and agrees(right, mistake.function, exercise.seconds):
+        if 2 * len(fits) <= len(wrong):
+            continue
+        against = [t for t in right if not same_outcome(t, mistake.function, exercise.seconds)]
+        if 2 * len(against) < len(fits):
             explained[mistake.message] = len(fits)
     most = max(explained.values(), default=0)
     best = [message for message, count in explained.items() if count == most]
     if len(best) != 1:
         return ""
+    if most == len(wrong):
+        return best[0]
     return f"On {most} of {len(wrong)} wrong tries this fits: {best[0]}"
 
 

@@ -22,7 +22,7 @@ from tutorial_lib.checking.comparing import compare, describe
 from tutorial_lib.checking.diagnosis import WIDER, chain, diagnose, telling
 from tutorial_lib.checking.running import peak_memory, within
 from tutorial_lib.checking.stubs import same_code
-from tutorial_lib.checking.trials import Rules, Trial, try_all
+from tutorial_lib.checking.trials import Known, Rules, Trial, try_all
 
 GO_ON = "To go on with the course's version:\nput `raise NotImplementedError` back."
 DTYPE = re.compile(r"\bdtypes?\b|\bfloat(16|32|64)\b")
@@ -89,6 +89,7 @@ class Exercise:
         self.name = reference.__name__
         self.slug = calling_chapter()
         self.mistakes: list[Mistake] = []
+        self._known_reference: Known | None = None  # of the cases, made with the first check
         self.case: dict | None = None  # the arguments on which the last answer failed, to play with
         self._hints_given = 0
         self._asked_for_solution = False
@@ -105,7 +106,8 @@ class Exercise:
 
         def remember(function: Callable) -> Callable:
             text = EMPHASIS.sub(r"\1", _one_line(message))  # printed as it stands
-            known = Mistake(function.__name__, text, function, self.as_function(function))
+            judged = Known(self.as_function(function))
+            known = Mistake(function.__name__, text, function, judged)
             self.mistakes.append(known)
             return function
 
@@ -127,12 +129,12 @@ class Exercise:
             return self.reference
         if not all(trial.right for trial in trials):
             self.case = telling(trials).case
-            self._refuse(diagnose(self, trials))
+            self._refuse(diagnose(self, trials, self.as_function(answer)))
         if problem := self.beside_the_tries(answer):
             self._refuse(f"✗ {self.name}: {problem}")
         self._record(True)
         print(f"✓ {self.name}: right on all {len(trials)} tries.")
-        mine.keep(self.slug, answer)
+        mine.keep(self.slug, self.name, answer)
         for told in (self.when_right(trials[-1]), _remark(trials), self._cost(answer)):
             if told:
                 print(told)
@@ -144,10 +146,12 @@ class Exercise:
 
     def trials(self, answer: Callable) -> list[Trial]:
         """The answer on every case and in every layout, beside the reference."""
-        return self.tries(self.as_function(answer), self.all_cases())
+        function, cases = self.as_function(answer), self.all_cases()
+        self._known_reference = self._known_reference or Known(self.as_function(self.reference))
+        return try_all(self._known_reference, function, cases, self.seconds, self.rules)
 
     def tries(self, function: Callable, cases: list[dict]) -> list[Trial]:
-        """A function, as `as_function` gives it, on some cases, beside the reference."""
+        """A function, as `as_function` gives it, on other cases, beside the reference."""
         return try_all(self.as_function(self.reference), function, cases, self.seconds, self.rules)
 
     @property
@@ -261,11 +265,11 @@ def calling_chapter() -> str:
 
 def _remark(trials: list[Trial]) -> str:
     """What is worth a word about an answer that is right."""
-    wider = any(compare(trial.expected, trial.outcome.value) for trial in trials)
-    return (
-        f"    float32 went in and float64 came out: right, at twice the memory.\n    {WIDER}"
-        * wider
-    )
+    pairs = [(t.expected, t.outcome.value) for t in trials if not isinstance(t.expected, Exception)]
+    if not any(d.kind == "dtype" for pair in pairs for d in compare(*pair)):
+        return ""
+    told = f"float32 went in and float64 came out: right, at twice the memory. {WIDER}"
+    return textwrap.indent(textwrap.fill(told, 72), "    ")
 
 
 def _one_line(text: str) -> str:

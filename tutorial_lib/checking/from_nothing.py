@@ -4,6 +4,9 @@ vit_from_nothing = FromNothing(solution, minutes=40, shapes=..., parameters=(50_
                                properties={...}, accuracy=held_out_accuracy, wanted=0.8)
 
 model = exercise.vit_from_nothing.check(model)   # under whatever the learner built
+
+The check takes a function as well that builds and trains the model: in an editor that is what is
+written, and in a notebook it is what can be kept whole.
 """
 
 import ast
@@ -15,9 +18,11 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from tutorial_lib.checking import attempts
+from tutorial_lib.checking import attempts, mine
 from tutorial_lib.checking.exercise import NotYet, calling_chapter
 from tutorial_lib.checking.running import own_lines, within
+
+TRAINING = 300  # seconds that a function may take to build and train
 
 
 class FromNothing:
@@ -54,6 +59,10 @@ class FromNothing:
     def goal(self) -> str:
         return inspect.getdoc(self.solution)
 
+    @property
+    def reference(self) -> Callable[[], nn.Module]:
+        return self.solution
+
     def source(self) -> str:
         """One short solution, as the solved notebook shows it: the body, and `model` at its end."""
         lines = textwrap.dedent(inspect.getsource(self.solution)).splitlines()
@@ -61,11 +70,19 @@ class FromNothing:
         rows = lines[body[0].lineno - 1 : last.lineno - 1]
         return textwrap.dedent("\n".join(rows)) + f"\n\nmodel = {ast.unparse(last.value)}"
 
-    def check(self, model: nn.Module | None):
+    def stub(self) -> str:
+        """Where a learner starts in an editor."""
+        goal = textwrap.indent(f'"""{self.goal}\n\nReturn the trained model.\n"""', "    ")
+        return f"def {self.name}():\n{goal}\n    raise NotImplementedError  # your turn"
+
+    def check(self, built: nn.Module | Callable[[], nn.Module] | None):
         """Say what was reached; returns the model, None where it is not begun.
+
+        built  the trained model, or a function without arguments that builds and trains it
 
         Raises NotYet, with the figures that were seen, for a model that falls short.
         """
+        model = self._made_by(built) if inspect.isfunction(built) else built
         if model is None:
             print(f"○ {self.name}: not begun")
             return None
@@ -86,6 +103,22 @@ class FromNothing:
             return model
         self._record(True)
         print(f"✓ {self.name}: built from nothing\n{text}")
+        if model is built:
+            mine.keep_model(self.slug, self.name, model)
+        else:
+            mine.keep(self.slug, self.name, built)
+        return model
+
+    def _made_by(self, build):
+        """What a function gives; None for one that is still empty."""
+        try:
+            model = within(TRAINING, build)
+        except (Exception, SystemExit) as error:
+            if isinstance(error, NotImplementedError) and not error.args:
+                return None
+            raise NotYet(f"✗ {self.name}: stops with {_words(error)}") from None
+        if model is None:
+            raise NotYet(f"✗ {self.name}: gave None. Does it end with `return`?")
         return model
 
     @torch.no_grad()
@@ -120,8 +153,12 @@ def _tried(seconds, function, *arguments):
     try:
         return within(seconds, function, *arguments), ""
     except (Exception, SystemExit) as error:
-        lines = textwrap.indent(own_lines(error), "      ")
-        return None, f"{type(error).__name__}: {error}\n{lines}".rstrip()
+        return None, _words(error)
+
+
+def _words(error) -> str:
+    lines = textwrap.indent(own_lines(error), "      ")
+    return f"{type(error).__name__}: {error}\n{lines}".rstrip()
 
 
 def _quick() -> bool:

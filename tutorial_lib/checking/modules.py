@@ -133,6 +133,7 @@ def structure(theirs: nn.Module, yours: nn.Module):
     """What differs in the parameters and buffers of two modules: a sentence each."""
     wanted, given = _entries(theirs), _entries(yours)
     hidden = _outside_of_lists(yours)
+    yield from _shared(theirs, yours)
     for name, (kind, shape) in wanted.items():
         if name in given:
             found, size = given[name]
@@ -151,9 +152,31 @@ def structure(theirs: nn.Module, yours: nn.Module):
             yield f"{name} is a plain tensor, expected a {kind}: {WHY[kind]}"
         else:
             yield f"{name} is missing: a {kind} of shape {shape}"
+    yield from _norms(theirs, yours)
     for name in given:
         if name not in wanted:
             yield f"{name} is one too many; there are {', '.join(wanted) or 'none'}"
+
+
+def _shared(theirs, yours):
+    """Weights that are one and the same under two names, where there should be two."""
+    wanted, seen = len(set(theirs.parameters())), {}
+    if len(set(yours.parameters())) >= wanted:
+        return
+    for name, weight in yours.named_parameters(remove_duplicate=False):
+        if weight in seen:
+            yield f"{name} is {seen[weight]} once more: one weight in two places, expected two"
+            return
+        seen[weight] = name
+
+
+def _norms(theirs, yours):
+    """Norms whose eps is another: of large numbers nothing would be seen."""
+    modules = dict(yours.named_modules())
+    for name, norm in theirs.named_modules():
+        eps, other = getattr(norm, "eps", None), getattr(modules.get(name), "eps", None)
+        if eps is not None and other is not None and eps != other:
+            yield f"{name}.eps is {other:g}, expected {eps:g}"
 
 
 WHY = {
@@ -164,7 +187,7 @@ WHY = {
 
 def _entries(module: nn.Module) -> dict:
     """Name -> (kind, shape) of all that `state_dict` holds."""
-    parameters = dict(module.named_parameters())
+    parameters = dict(module.named_parameters(remove_duplicate=False))
     return {
         name: ("parameter" if name in parameters else "buffer", tuple(value.shape))
         for name, value in module.state_dict(keep_vars=True).items()

@@ -18,12 +18,13 @@ SPECIAL = re.compile(r"None|given|True|False|beyond|finite|is 0|'$")
 def where_it_fails(trials: list[Trial]) -> str:
     """The simplest property that every wrong try has and no right one; "" if there is none.
 
-    A single case has many properties that the others lack: of one, only what is special is told.
+    A single case has many properties that the others lack: of one that is wrong only what is
+    special is told, and nothing if only one is right.
     """
     wrong = [_properties(trial.case) for trial in trials if not trial.right]
     right = [_properties(trial.case) for trial in trials if trial.right]
     single = len({trial.number for trial in trials if not trial.right}) == 1
-    if not right or not wrong:
+    if not wrong or len({trial.number for trial in trials if trial.right}) < 2:
         return ""
     for name in wrong[0]:
         parts = all(p.get(name) for p in wrong) and all(p.get(name) is False for p in right)

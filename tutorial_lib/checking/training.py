@@ -33,6 +33,11 @@ class TrainingExercise(Exercise):
             for number, batch in enumerate(batches, 1):
                 torch.manual_seed(number)  # of dropout
                 loss = answer(module, state, *batch)
+                if torch.is_tensor(loss) and loss.requires_grad:
+                    raise TypeError(
+                        "the loss is a tensor that keeps its whole graph alive, expected a float: "
+                        "`.item()` gives one"
+                    )
                 found[f"loss of step {number}"] = torch.as_tensor(loss).detach().float()
                 if number == 1:
                     found["weights after step 1"] = _weights(module)

@@ -1,21 +1,16 @@
 """Checks for who works in an editor: the answers in work/mine/, as a notebook checks them."""
 
-import importlib.util
 import sys
 import time
 from pathlib import Path
 
 from tutorial_lib.checking import NotYet
-from tutorial_lib.checking.mine import HEADER, file_of, imports_of
+from tutorial_lib.checking.definitions import imports_of
+from tutorial_lib.checking.mine import HEADER, file_of, write
 from tutorial_lib.checking.running import own_lines
-from tutorial_lib.course.progress import exercises_of
-
-PYTEST = '''"""Written by the course: `pytest` in this folder checks what lies in it."""
-
-from tutorial_lib.course.editor import pytest_tests
-
-test_answer = pytest_tests(__file__)
-'''
+from tutorial_lib.checking.yours import load
+from tutorial_lib.course.progress import tasks_of
+from tutorial_lib.course.workspace import WorkspaceError
 
 
 def check(work: Path, slug: str) -> bool:
@@ -29,73 +24,92 @@ def check(work: Path, slug: str) -> bool:
         start(path, slug)
         print(f"Wrote {path}: fill in what you like, and check again.")
         return True
-    module = load(path)
+    module = run(path)
     if module is None:
         return False
     good, found = True, 0
-    for exercise in exercises_of(slug):
-        if answer := getattr(module, exercise.name, None):
-            found += 1
-            try:
-                exercise.check(answer)
-            except NotYet as error:
-                good = False
-                print(error, end="\n\n")
+    for task, answer in answers_in(module, slug):
+        found += 1
+        try:
+            task.check(answer)
+        except NotYet as error:
+            good = False
+            print(error, end="\n\n")
     if not found:
-        print(f"{path.name} holds none of: {', '.join(e.name for e in exercises_of(slug))}")
+        print(f"{path.name} holds none of: {', '.join(t.name for t in tasks_of(slug))}")
     return good
 
 
+def answers_in(module, slug: str) -> list[tuple]:
+    """(task, the learner's answer) for each task that the learner's file has a name for."""
+    there = {name: value for name, value in vars(module).items() if value is not None}
+    return [(task, there[task.name]) for task in tasks_of(slug, there)]
+
+
 def start(path: Path, slug: str) -> None:
-    """Write a file with all tasks of a chapter, empty, and the test that pytest finds."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lines = {line for e in exercises_of(slug) for line in imports_of(e.reference)}
-    asked = {exercise.name for exercise in exercises_of(slug)}  # those are to be written
+    """Write a file with all tasks of a chapter, empty, and the test that pytest finds.
+
+    Raises WorkspaceError where it cannot be written.
+    """
+    tasks = tasks_of(slug)
+    lines = {line for task in tasks for line in imports_of(task.reference)}
+    asked = {task.name for task in tasks}  # those are to be written
     lines = sorted(
         line
         for line in lines
         if "tutorial_lib.exercises" not in line and line.split()[-1] not in asked
     )
     imports = "".join(f"{line}\n" for line in lines)
-    tasks = "\n\n\n".join(exercise.stub() for exercise in exercises_of(slug))
-    path.write_text(
-        f"{HEADER.format(path.stem[:2])}\n{imports}\n\n{tasks}\n", encoding="utf-8", newline="\n"
-    )
-    test = path.with_name("test_mine.py")
-    if not test.exists():
-        test.write_text(PYTEST, encoding="utf-8", newline="\n")
-
-
-def load(path: Path):
-    """The learner's file as a module; None, with the learner's own lines, where it raises."""
-    spec = importlib.util.spec_from_file_location(f"mine_{path.stem}", path)
-    module = importlib.util.module_from_spec(spec)
+    stubs = "\n\n\n".join(task.stub() for task in tasks)
     try:
-        spec.loader.exec_module(module)
+        write(path, f"{HEADER.format(path.stem[:2])}\n{imports}\n\n{stubs}\n")
+    except OSError as error:
+        raise WorkspaceError(f"cannot write {path}: {error}") from error
+
+
+def run(path: Path):
+    """The learner's file as a module; None, with the learner's own lines, where it raises."""
+    try:
+        return load(path)
     except NotYet as error:  # the file calls a check itself
         print(error)
-        return None
     except (Exception, SystemExit) as error:  # sys.exit(0) is no success either
-        print(f"{path.name} stops with {type(error).__name__}: {error}\n{own_lines(error)}")
-        return None
-    return module
+        theirs = own_lines(error.with_traceback(error.__traceback__.tb_next))
+        print(f"{path.name} stops with {type(error).__name__}: {error}\n{theirs}")
+    return None
 
 
-def watch(work: Path, slug: str) -> None:
-    """Check again whenever the file was saved, until Ctrl-C."""
-    path, last = file_of(slug, work), None
+def watch(work: Path, slugs: list[str]) -> None:
+    """Check each chapter's file, and again whenever it was saved, until Ctrl-C."""
+    last = {}
     try:
         while True:
-            changed = path.stat().st_mtime_ns if path.exists() else 0
-            if changed != last:
-                last = changed
-                print(f"--- {time.strftime('%H:%M:%S')}")
-                check(work, slug)
-                sys.stdout.flush()
-                last = path.stat().st_mtime_ns  # a passed check may have written to it
+            for slug in slugs:
+                path = file_of(slug, work)
+                if slug not in last or _saved(path) not in (0, last[slug]):
+                    print(f"--- {time.strftime('%H:%M:%S')} {path.name}")
+                    last[slug] = _saved(path)
+                    _forget(path.parent)
+                    check(work, slug)
+                    sys.stdout.flush()
             time.sleep(0.5)
     except KeyboardInterrupt:
         return
+
+
+def _saved(path: Path) -> int:
+    """When a file was saved, 0 while there is none."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:  # some editors take it away for a moment
+        return 0
+
+
+def _forget(folder: Path) -> None:
+    """Have files that import each other read in anew."""
+    for name, module in list(sys.modules.items()):
+        if (file := getattr(module, "__file__", None)) and Path(file).parent == folder:
+            del sys.modules[name]
 
 
 def pytest_tests(file: str):
@@ -104,11 +118,8 @@ def pytest_tests(file: str):
 
     cases = []
     for path in sorted(Path(file).parent.glob("[0-9][0-9]_*.py")):
-        module = load(path)
-        exercises = exercises_of(path.stem[3:]) if module else []
-        cases += [(e, getattr(module, e.name)) for e in exercises if hasattr(module, e.name)]
-        if module is None:
-            cases.append((path.name, None))
+        module = run(path)
+        cases += answers_in(module, path.stem[3:]) if module else [(path.name, None)]
 
     names = [str(getattr(exercise, "name", exercise)) for exercise, _ in cases]
 

@@ -10,17 +10,26 @@ ROOT = Path(__file__).parents[2]
 LEFT = ' style="text-align:left"'  # JupyterLab aligns cells of a table to the right
 
 
-def exercises_of(slug: str) -> list:
-    """The chapter's exercises in the order of its module (of `__all__`, if it has one); [] for a
-    chapter that has none."""
-    name = f"tutorial_lib.exercises.{slug}"
-    if importlib.util.find_spec(name) is None:
+def tasks_of(slug: str, among=None) -> list:
+    """What a chapter asks for, in the order of its module (of `__all__`, if it has one), or only
+    what has one of these names; [] for a chapter that has no such module.
+
+    An exercise's file is read in only where it is asked for: one in NumPy needs no PyTorch.
+    """
+    module = f"tutorial_lib.exercises.{slug}"
+    if importlib.util.find_spec(module) is None:
         return []
+    module = importlib.import_module(module)
+    names = getattr(module, "__all__", vars(module))
+    found = [getattr(module, name) for name in names if among is None or name in among]
+    return [task for task in found if getattr(task, "slug", None) == slug]
+
+
+def exercises_of(slug: str) -> list:
+    """A chapter's exercises: all that it asks for but what is to be built from nothing."""
     from tutorial_lib.checking import Exercise
 
-    module = importlib.import_module(name)
-    found = [getattr(module, name) for name in getattr(module, "__all__", vars(module))]
-    return [e for e in found if isinstance(e, Exercise) and e.slug == slug]
+    return [task for task in tasks_of(slug) if isinstance(task, Exercise)]
 
 
 def course_exercises(root: Path = ROOT) -> list[tuple]:

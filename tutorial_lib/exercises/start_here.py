@@ -16,9 +16,10 @@ def weighted_mean(values, weights):
 
 
 def vectors_and_weights(rng):
-    for n, d in [(1, 1), (2, 1), (1, 3), (3, 2), (5, 4)]:
+    for n, d in [(2, 1), (1, 3), (3, 2), (5, 4)]:
         yield dict(values=rng.normal(size=(n, d)), weights=rng.uniform(0.5, 4, size=n))
     yield dict(values=rng.normal(size=(3, 3)), weights=np.array([1e-12, 1e12, 1.0]))
+    yield dict(values=rng.normal(size=(2, 3)), weights=np.array([1e-9, 3e-9]))
 
 
 weighted_mean = Exercise(
@@ -59,8 +60,52 @@ def ignores_weights(values, weights):
 
 
 @weighted_mean.mistake(
+    """You give the weights a softmax before they weigh. They are positive and no scores: a vector
+    with twice the weight shall count twice, not e times or more. What alone is missing for them to
+    sum to one?"""
+)
+def softmax_of_the_weights(values, weights):
+    e = np.exp(weights - weights.max())
+    return e @ values / e.sum()
+
+
+@weighted_mean.mistake(
     """One number comes out where a vector of length d is expected: you averaged over the features
     as well. Which axis of `values` counts the vectors?"""
 )
 def averages_everything(values, weights):
     return float((weights[:, None] * values).sum() / weights.sum() / values.shape[1])
+
+
+@weighted_mean.mistake(
+    """A small number added to the sum keeps you from dividing by zero, which positive weights never
+    do; and where all weights are small it makes every mean too small. Is [1e-9, 3e-9] not the same
+    as [1, 3]?"""
+)
+def adds_a_small_number(values, weights):
+    return weights @ values / (weights.sum() + 1e-8)
+
+
+@weighted_mean.mistake(
+    """Each vector is weighed, and there are still as many of them as before: shape (n, d), where
+    one mean is asked for. Over which axis has a mean to be taken?"""
+)
+def weighs_each_and_sums_nothing(values, weights):
+    return weights[:, None] * values / weights.sum()
+
+
+@weighted_mean.mistake(
+    """One number for each vector comes out: you sum over its features. The mean has one number for
+    each *feature*; which axis of `values` has to go?"""
+)
+def sums_the_features(values, weights):
+    return (weights[:, None] * values).sum(axis=1) / weights.sum()
+
+
+@weighted_mean.mistake(
+    """A product with * lines the weights up with the *last* axis of `values`, the features, and for
+    most shapes NumPy refuses. Which axis do the weights belong to, and how does (n,) become
+    (n, 1)?"""
+)
+def weighs_the_features(values, weights):
+    return (values * weights).sum(axis=0) / weights.sum()

@@ -90,8 +90,9 @@ def hard_distillation(Z_cls, Z_dist, y, Z_t):
 
         ½ CE(Z_cls, y) + ½ CE(Z_dist, y_t),   CE(Z, y) = −Σ_k y_k log softmax(Z)_k
 
-    y_t is the teacher's decision: one for its largest logit, zero for every other class.
-    `log_softmax(Z)` is there to be used; it is finite for logits of any size.
+    y_t is the teacher's decision: one for its largest logit, the first if several are as large, and
+    zero for every other class. `log_softmax(Z)` is there to be used; it is finite for logits of any
+    size.
     """
     classes = Z_t.shape[-1]
     y_t = np.eye(classes)[Z_t.argmax(axis=-1)]  # (N, K)

@@ -70,14 +70,10 @@ def vit(images, W, p, heads):
     p       pixels, the side of a patch; heads: a divisor of D
     ->  logits (B, K)
 
-        X   = patchify(images) E + b
-        Z_0 = [x_class; X] + E_pos
-        Z_1 = EncoderLayer(Z_0), Pre-LN
-        y   = LN(class token of Z_1)
-        logits = y W_head + b_head
-
-    The parts: `patch_embedding(images, E, b, p)`, `prepend_class_token(X, x_class, E_pos)`,
-    `encoder_layer(X, W, heads, norm_first)`, `layer_norm(X, gamma, beta)`, `linear(X, W, b)`.
+    The formula of the chapter's section 1 with L = 1, its layer with the norms inside (Pre-LN), and
+    one linear map from y to the scores. Use `patch_embedding(images, E, b, p)`, `layer_norm(X,
+    gamma, beta)`, `encoder_layer(X, W, heads, norm_first)`, `linear(X, W, b)` and your
+    `prepend_class_token(X, x_class, E_pos)`.
     """
     X = patch_embedding(images, W["E"], W["b"], p)  # (B, n, D)
     Z_0 = prepend_class_token(X, W["x_class"], W["E_pos"])  # (B, 1 + n, D)

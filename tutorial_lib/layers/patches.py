@@ -51,9 +51,10 @@ def interpolate_positions(positions, grid, new_grid):
     ->  (1 + new rows · new columns, dim)
 
     The vectors of the patches are a picture with dim channels, which is resized by bicubic
-    interpolation, as in DeiT (2012.12877; `F.interpolate`, corners not aligned). The class token
-    stands nowhere in it and keeps its vector. Raises ValueError if there are not 1 + rows · columns
-    positions.
+    interpolation, as in DeiT (2012.12877; `F.interpolate` with `align_corners=False`: a position
+    stands for the middle of its patch, and what is kept in place is the border of the picture). The
+    class token stands nowhere in it and keeps its vector. Raises ValueError if there are not
+    1 + rows · columns positions.
     """
     rows, columns = grid
     n, dim = positions.shape

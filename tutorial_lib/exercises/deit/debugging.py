@@ -36,7 +36,6 @@ def tensors_of_two_networks(rng):
         (2, 2, 0.5, True),
         (4, 3, 3.0, False),
         (3, 5, 2.0, True),
-        (1, 1, 2.0, True),
     ]:
         z_s, z_t = torch.from_numpy(rng.normal(size=(2, n, k)))
         z_s = z_s.clone().requires_grad_(student_learns)
@@ -137,3 +136,20 @@ def tau_squared_gone(z_s, z_t, tau):
 def probabilities_for_logarithms(z_s, z_t, tau):
     p_s, log_t = (z_s / tau).softmax(-1), (z_t.detach() / tau).log_softmax(-1)
     return tau**2 * F.kl_div(p_s, log_t, reduction="batchmean", log_target=True)
+
+
+@divergence_from_teacher.mistake(
+    """You took the wrong one out of the graph: the teacher still learns, and now the student does
+    not. Which of the two is fixed?"""
+)
+def student_cut_and_teacher_not(z_s, z_t, tau):
+    return _divergence(z_s.detach(), z_t, tau)
+
+
+@divergence_from_teacher.mistake(
+    """The teacher's side is a probability, and `log_target=True` takes it for a logarithm, whose
+    exponential it weighs with. Which of the two should change?"""
+)
+def probabilities_for_log_target(z_s, z_t, tau):
+    log_s, p_t = (z_s / tau).log_softmax(-1), (z_t.detach() / tau).softmax(-1)
+    return tau**2 * F.kl_div(log_s, p_t, reduction="batchmean", log_target=True)

@@ -126,3 +126,29 @@ def own_decision(Z_cls, Z_dist, y, Z_t):
 def mean_of_the_heads(Z_cls, Z_dist, y, Z_t):
     Z = (Z_cls + Z_dist) / 2
     return (cross_entropy(Z, y) + cross_entropy(Z, _decision(Z_t))) / 2
+
+
+@hard_distillation.mistake(
+    """The distillation token's head is told what the class token's head decides. The teacher is
+    never asked. Which logits is y_t made of?"""
+)
+def class_head_decides(Z_cls, Z_dist, y, Z_t):
+    return (cross_entropy(Z_cls, y) + cross_entropy(Z_dist, _decision(Z_cls))) / 2
+
+
+@hard_distillation.mistake(
+    """Right unless two of the teacher's logits are the largest: your y_t then has two ones, and the
+    loss counts both. A decision is for one class; for which of them does the task take it?"""
+)
+def ties_count_twice(Z_cls, Z_dist, y, Z_t):
+    largest = (Z_t == Z_t.max(axis=-1, keepdims=True)).astype(float)
+    return (cross_entropy(Z_cls, y) + cross_entropy(Z_dist, largest)) / 2
+
+
+@hard_distillation.mistake(
+    """Right unless two of the teacher's logits are the largest: yours decides for the last of them
+    (`argsort` puts it at the end). For which one does the task?"""
+)
+def last_of_the_largest(Z_cls, Z_dist, y, Z_t):
+    last = Z_t.argsort(axis=-1, kind="stable")[:, -1]
+    return (cross_entropy(Z_cls, y) + cross_entropy(Z_dist, np.eye(Z_t.shape[-1])[last])) / 2

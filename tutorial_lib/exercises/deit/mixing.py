@@ -25,17 +25,16 @@ def mixup(x, y, lam, partner):
 
 def pictures_to_mix(rng):
     for B, C, H, W, K in [
-        (1, 1, 1, 1, 1),
         (2, 1, 1, 1, 2),
         (2, 1, 1, 2, 2),
         (3, 1, 2, 3, 3),
-        (2, 3, 1, 2, 4),
+        (2, 3, 1, 4, 5),
         (4, 2, 3, 4, 4),
     ]:
         yield pictures(rng, B, C, H, W, K) | partners(rng, B)
     # All of itself, none of itself.
     yield pictures(rng, 2, 1, 2, 1, 3) | dict(lam=np.array([1.0, 0.0]), partner=np.array([1, 0]))
-    single = pictures(rng, 3, 1, 2, 2, 2) | partners(rng, 3)
+    single = pictures(rng, 3, 1, 2, 2, 2) | partners(rng, 3) | dict(partner=np.array([2, 2, 0]))
     yield {name: a.astype(np.float32) if a.dtype == float else a for name, a in single.items()}
 
 
@@ -146,3 +145,25 @@ def share_of_the_partner(x, y, lam, partner):
 )
 def pictures_not_mixed(x, y, lam, partner):
     return x.copy(), _mix(y, lam, partner)
+
+
+@mixup.mistake(
+    """A mixed picture gets the label of its larger part alone. What does a picture of a third of a
+    coat and two thirds of a bag show?"""
+)
+def label_of_the_larger_part(x, y, lam, partner):
+    return _mix(x, lam, partner), np.where(lam[:, None] >= 0.5, y, y[partner])
+
+
+@mixup.mistake(
+    """You write to `partner` instead of reading from it: picture b goes to where its partner was.
+    Which picture stands in `x[partner]` at place b?"""
+)
+def written_to_the_partner(x, y, lam, partner):
+    def mix(a):
+        others = np.zeros_like(a)
+        others[partner] = a
+        own = lam.reshape(-1, *[1] * (a.ndim - 1))
+        return own * a + (1 - own) * others
+
+    return mix(x), mix(y)

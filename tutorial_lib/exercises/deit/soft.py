@@ -238,3 +238,57 @@ def away_from_the_teacher(Z_s, Z_t, tau):
 def teachers_softmax(Z_s, Z_t, tau):
     found = _chain(Z_s, Z_t, tau, tau**2 / len(Z_s), 1 / tau)
     return {**found, "du": 0 * found["du"], "dZ_s": 0 * found["dZ_s"]}
+
+
+@soft_distillation_backward.mistake(
+    """dZ_s multiplies by τ. Forward, u is Z_s / τ: by what does a small change of Z_s reach u?"""
+)
+def multiplied_on_the_way_back(Z_s, Z_t, tau):
+    return _chain(Z_s, Z_t, tau, tau**2 / len(Z_s), tau)
+
+
+@soft_distillation_backward.mistake(
+    """dlog_p holds the student's probabilities. In the sum over the classes, whose probability
+    stands before log_p?"""
+)
+def students_probabilities(Z_s, Z_t, tau):
+    scale, p_s = tau**2 / len(Z_s), softmax(Z_s / tau)
+    return {"dlog_p": -scale * p_s, "du": 0 * p_s, "dZ_s": 0 * p_s}
+
+
+@soft_distillation_backward.mistake(
+    """dZ_s divides by τ². The factor τ² of the loss is in dlog_p already, and the logits were
+    divided once: what is ∂u / ∂Z_s?"""
+)
+def divided_twice(Z_s, Z_t, tau):
+    return _chain(Z_s, Z_t, tau, tau**2 / len(Z_s), 1 / tau**2)
+
+
+@soft_distillation_backward.mistake(
+    """You went back through a softmax where the loss holds its logarithm: a factor p_s too many,
+    and the sum is weighted by it. What is ∂log_p_j / ∂u_i?"""
+)
+def through_the_softmax(Z_s, Z_t, tau):
+    dlog_p, p_s = -(tau**2) * softmax(Z_t / tau) / len(Z_s), softmax(Z_s / tau)
+    du = p_s * (dlog_p - (p_s * dlog_p).sum(axis=-1, keepdims=True))
+    return {"dlog_p": dlog_p, "du": du, "dZ_s": du / tau}
+
+
+@soft_distillation_backward.mistake(
+    """In du the sum of dlog_p runs over all pictures. A softmax joins the classes of one picture:
+    over which axis do its terms add up?"""
+)
+def summed_over_everything(Z_s, Z_t, tau):
+    dlog_p = -(tau**2) * softmax(Z_t / tau) / len(Z_s)
+    du = dlog_p - softmax(Z_s / tau) * dlog_p.sum()
+    return {"dlog_p": dlog_p, "du": du, "dZ_s": du / tau}
+
+
+@soft_distillation_backward.mistake(
+    """dZ_s is right, and the two before it lack the factor τ² / N, which you multiply in at the
+    end. Each is the gradient of the *whole* loss: what has happened to the sum over the classes
+    after log_p?"""
+)
+def scaled_at_the_end(Z_s, Z_t, tau):
+    found = _chain(Z_s, Z_t, tau, tau**2 / len(Z_s), 1 / tau)
+    return {**_chain(Z_s, Z_t, tau, 1.0), "dZ_s": found["dZ_s"]}

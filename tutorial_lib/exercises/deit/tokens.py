@@ -11,11 +11,13 @@ from tutorial_lib.models.backbones import deit
 
 
 def logits_of_two_heads(rng):
-    for n, k in [(1, 1), (1, 2), (2, 2), (2, 3), (5, 4), (6, 10)]:
+    for n, k in [(1, 2), (2, 3), (5, 4), (6, 10)]:
         Z_cls, Z_dist = 3 * rng.normal(size=(2, n, k))
         yield dict(Z_cls=Z_cls, Z_dist=Z_dist)
-    # One head is sure of class 0, the other excludes it and cannot tell 1 from 2.
-    yield dict(Z_cls=np.array([[3.0, 0, -1]]), Z_dist=np.array([[-9.0, 0, 0.1]]))
+    # One head is sure of class 0, the other excludes it and cannot tell 1 from 2; and an easy one.
+    yield dict(
+        Z_cls=np.array([[3.0, 0, -1], [2, 0, 0]]), Z_dist=np.array([[-9.0, 0, 0.1], [1, 0, 2]])
+    )
     yield dict(Z_cls=np.array([[900.0, 0, -900]]), Z_dist=np.array([[0.0, 1, 2]]))
     Z_cls, Z_dist = rng.normal(size=(2, 3, 4)).astype(np.float32)
     yield dict(Z_cls=Z_cls, Z_dist=Z_dist)
@@ -99,24 +101,40 @@ def surer_head(Z_cls, Z_dist):
     return _answers(surer, softmax((Z_cls + Z_dist) / 2))
 
 
+@predict_with_two_heads.mistake(
+    """differ is a number of pictures; asked is their share. By what should the count be divided?"""
+)
+def counts_pictures(Z_cls, Z_dist):
+    found = np_distillation.predict_with_two_heads(Z_cls, Z_dist)
+    return {**found, "differ": found["differ"] * len(Z_cls)}
+
+
+@predict_with_two_heads.mistake(
+    """differ is the share of pictures for which the rules *agree*. Which comparison says that they
+    do not?"""
+)
+def share_that_agrees(Z_cls, Z_dist):
+    found = np_distillation.predict_with_two_heads(Z_cls, Z_dist)
+    return {**found, "differ": 1 - found["differ"]}
+
+
 def tokens_of_layers(rng):
     for depth, B, n, D in [
-        (1, 1, 1, 1),
         (1, 1, 1, 2),
         (2, 1, 2, 2),
         (1, 3, 1, 2),
         (3, 2, 3, 4),
         (4, 3, 2, 3),
     ]:
-        yield dict(layers=list(_tensors(rng, depth, B, 2 + n, D)))
-    yield dict(layers=[scale * x for scale, x in zip((1e-6, 1e6), _tensors(rng, 2, 2, 4, 3))])
-    yield dict(layers=list(_tensors(rng, 2, 2, 3, 3).float()))
+        yield dict(layers=[_layer(rng, B, 2 + n, D) for _ in range(depth)])
+    yield dict(layers=[_layer(rng, 2, 4, 3, scale=scale) for scale in (1e-6, 1e6)])
+    yield dict(layers=[_layer(rng, 2, 3, 5, dtype=torch.float32) for _ in range(2)])
 
 
-def _tensors(rng, *shape):
+def _layer(rng, B, N, D, scale=1.0, dtype=torch.float64):
     # A mean that is not zero, so that centring shows, and lengths that differ between pictures.
-    lengths = rng.uniform(0.2, 3, size=(*shape[:-1], 1))
-    return torch.from_numpy(lengths * (0.5 + rng.normal(size=shape)))
+    lengths = scale * rng.uniform(0.2, 3, size=(B, N, 1))
+    return torch.tensor(lengths * (0.5 + rng.normal(size=(B, N, D))), dtype=dtype)
 
 
 token_similarity = Exercise(
@@ -201,3 +219,37 @@ def averaged_over_layers(layers):
 )
 def absolute_value(layers):
     return _for_each(layers, lambda a, b: F.cosine_similarity(a, b, dim=-1).abs().mean())
+
+
+@token_similarity.mistake(
+    """You divide by the squared lengths: a root is missing, and longer tokens seem less alike. What
+    is the cosine of a vector with itself?"""
+)
+def by_squared_lengths(layers):
+    return _for_each(
+        layers, lambda a, b: ((a * b).sum(-1) / (a * a).sum(-1) / (b * b).sum(-1)).mean()
+    )
+
+
+@token_similarity.mistake(
+    """Your 1e-8 in the denominator is larger than the lengths of tiny tokens, and their cosine
+    becomes nearly zero. No token here is all zeros: what is it for?"""
+)
+def a_small_number_added(layers):
+    def similarity(a, b):
+        return ((a * b).sum(-1) / (a.norm(dim=-1) * b.norm(dim=-1) + 1e-8)).mean()
+
+    return _for_each(layers, similarity)
+
+
+@token_similarity.mistake(
+    """You take each token's mean away first: that is a correlation. Two tokens with the same sign
+    everywhere can then seem opposed. Between which two vectors is the angle?"""
+)
+def correlation(layers):
+    def centred(a):
+        return a - a.mean(dim=-1, keepdim=True)
+
+    return _for_each(
+        layers, lambda a, b: F.cosine_similarity(centred(a), centred(b), dim=-1).mean()
+    )

@@ -11,7 +11,7 @@ sinusoidal = Exercise(
     level=2,
     minutes=10,
     cases=lambda rng: (
-        dict(n=n, d=d) for n, d in [(1, 2), (2, 2), (1, 4), (3, 4), (4, 6), (2, 10), (50, 8)]
+        dict(n=n, d=d) for n, d in [(3, 4), (1, 2), (2, 2), (1, 4), (4, 6), (2, 10), (50, 8)]
     ),
     hints=(
         "All angles at once are a table: position down, frequency across. How many frequencies are "
@@ -52,11 +52,19 @@ def frequency_for_each_feature(n, d):
 
 
 @sinusoidal.mistake(
-    """The exponent is i/d, half of what it should be: the slowest feature turns 100 times too fast
-    and positions repeat early. i counts pairs; what counts features?"""
+    """The exponent is i/d, half of what it should be: the slowest features turn far too fast, up to
+    100 times, and positions repeat early. i counts pairs; what counts features?"""
 )
 def exponent_halved(n, d):
     return _sinusoidal(n, d, exponent=np.arange(d // 2) / d)
+
+
+@sinusoidal.mistake(
+    """All pairs turn equally fast: your exponent is 0 for every i (`//` rounds 2i/d down), and
+    after 2π ≈ 6.3 positions everything looks as before. Which pair should turn slowest?"""
+)
+def exponent_rounded_down(n, d):
+    return _sinusoidal(n, d, exponent=np.zeros(d // 2))
 
 
 @sinusoidal.mistake(
@@ -81,8 +89,8 @@ def from_one(n, d):
 
 
 @sinusoidal.mistake(
-    """The exponent is 4i/d, twice what it should be: the last features turn 10000 times too slowly
-    and look the same everywhere. `np.arange(0, d, 2)` is 2i already; is it doubled again, or
+    """The exponent is 4i/d, twice what it should be: the last features turn up to 10000 times too
+    slowly and look the same everywhere. `np.arange(0, d, 2)` is 2i already; is it doubled again, or
     divided by d/2?"""
 )
 def exponent_doubled(n, d):
@@ -130,8 +138,8 @@ def shifts_back(k, d):
 
 
 @shift_matrix.mistake(
-    """Both sines are positive, so the blocks are no rotations and the encoding grows with every
-    shift. What is cos(a + b)? Its second term has a sign."""
+    """Both sines are positive, so the blocks are no rotations and lengths change. What is
+    cos(a + b)? Its second term has a sign."""
 )
 def both_positive(k, d):
     return _blocks(k * frequencies(d), np.cos, np.sin, np.sin, np.cos)
@@ -143,6 +151,14 @@ def both_positive(k, d):
 )
 def one_frequency(k, d):
     return _blocks(np.full(d // 2, float(k)), np.cos, np.sin, _minus_sin, np.cos)
+
+
+@shift_matrix.mistake(
+    """The exponent is i/d, half of what it should be, so your blocks turn too fast for the
+    encoding. i counts pairs; what counts features?"""
+)
+def exponent_of_the_shift_halved(k, d):
+    return _blocks(k * frequencies(d) ** 0.5, np.cos, np.sin, _minus_sin, np.cos)
 
 
 @shift_matrix.mistake(
@@ -174,11 +190,10 @@ sinusoidal_2d = Exercise(
     cases=lambda rng: (
         dict(rows=rows, columns=columns, d=d)
         for rows, columns, d in [
-            (1, 1, 4),
+            (2, 3, 4),
             (1, 2, 4),
             (2, 1, 4),
-            (2, 2, 4),
-            (2, 3, 8),
+            (2, 2, 8),
             (3, 2, 4),
             (4, 3, 12),
         ]

@@ -64,7 +64,7 @@ def _backward(dY, X, memory, W, heads, mask, *, dH=None, split=split_heads, merg
     alone. That puts several tokens of one head into a row. Which function of yours undoes the
     split?"""
 )
-def gradients_not_merged(dY, X, memory, W, heads, mask):
+def gradients_not_merged(dY, X, memory, W, heads, mask=None):
     def merge(A):
         return A.reshape(merge_heads(A).shape)
 
@@ -75,7 +75,7 @@ def gradients_not_merged(dY, X, memory, W, heads, mask):
     """dH has the heads side by side, and you cut it by a reshape alone before it enters the heads.
     Which function gave each head its features on the way forward?"""
 )
-def gradient_split_by_reshape(dY, X, memory, W, heads, mask):
+def gradient_split_by_reshape(dY, X, memory, W, heads, mask=None):
     def split(A, heads):
         return A.reshape(split_heads(A, heads).shape)
 
@@ -86,7 +86,7 @@ def gradient_split_by_reshape(dY, X, memory, W, heads, mask):
     """dH should be dY W_Oᵀ. W_O is square, so dY W_O has the right shape as well, and only a
     transpose tells: feature c of Y was made with *column* c of W_O."""
 )
-def w_o_not_transposed(dY, X, memory, W, heads, mask):
+def w_o_not_transposed(dY, X, memory, W, heads, mask=None):
     return _backward(dY, X, memory, W, heads, mask, dH=dY @ W["W_O"])
 
 
@@ -94,7 +94,7 @@ def w_o_not_transposed(dY, X, memory, W, heads, mask):
     """dW_O lies on its side: (dYᵀ H) is its transpose, and a square W_O does not complain. Row r of
     W_O belongs to feature r of H: on which side of the product must H stand?"""
 )
-def dw_o_transposed(dY, X, memory, W, heads, mask):
+def dw_o_transposed(dY, X, memory, W, heads, mask=None):
     right = np_multi_head.multi_head_attention_backward(dY, X, memory, W, heads, mask)
     return {**right, "dW_O": right["dW_O"].T}
 
@@ -102,16 +102,26 @@ def dw_o_transposed(dY, X, memory, W, heads, mask):
 @multi_head_attention_backward.mistake(
     """dW_O is made from X. But W_O never saw X: what did it multiply on the way forward?"""
 )
-def dw_o_from_x(dY, X, memory, W, heads, mask):
+def dw_o_from_x(dY, X, memory, W, heads, mask=None):
     right = np_multi_head.multi_head_attention_backward(dY, X, memory, W, heads, mask)
     return {**right, "dW_O": _rows(X).T @ _rows(dY)}
+
+
+@multi_head_attention_backward.mistake(
+    """dW_K and dW_V are made from X. In self-attention nobody notices; but which tokens did these
+    two matrices multiply on the way forward?"""
+)
+def dw_k_and_dw_v_from_x(dY, X, memory, W, heads, mask=None):
+    right = np_multi_head.multi_head_attention_backward(dY, X, memory, W, heads, mask)
+    from_x = {f"dW_{n}": _rows(X).T @ _rows(right[f"d{n}"]) for n in "KV"}
+    return {**right, **from_x}
 
 
 @multi_head_attention_backward.mistake(
     """The memory's gradient through its keys is missing: yours is dV W_Vᵀ alone. Moving a token of
     the memory changes what it says *and* how well it is found."""
 )
-def memory_without_keys(dY, X, memory, W, heads, mask):
+def memory_without_keys(dY, X, memory, W, heads, mask=None):
     right = np_multi_head.multi_head_attention_backward(dY, X, memory, W, heads, mask)
     return {**right, "dmemory": right["dV"] @ W["W_V"].T}
 
@@ -120,7 +130,7 @@ def memory_without_keys(dY, X, memory, W, heads, mask):
     """The memory's gradient through its values is missing: yours is dK W_Kᵀ alone. Moving a token
     of the memory changes how well it is found *and* what it says."""
 )
-def memory_without_values(dY, X, memory, W, heads, mask):
+def memory_without_values(dY, X, memory, W, heads, mask=None):
     right = np_multi_head.multi_head_attention_backward(dY, X, memory, W, heads, mask)
     return {**right, "dmemory": right["dK"] @ W["W_K"].T}
 
@@ -130,7 +140,7 @@ def memory_without_values(dY, X, memory, W, heads, mask):
     than X they cannot even be added. Which of the three projections did X go through? (Who calls
     it with memory = X adds dX and dmemory.)"""
 )
-def all_paths_into_x(dY, X, memory, W, heads, mask):
+def all_paths_into_x(dY, X, memory, W, heads, mask=None):
     right = np_multi_head.multi_head_attention_backward(dY, X, memory, W, heads, mask)
     return {**right, "dX": right["dX"] + right["dmemory"]}
 
@@ -139,7 +149,7 @@ def all_paths_into_x(dY, X, memory, W, heads, mask):
     """A gradient of weights has the batch's axis: one matrix for each sequence. All sequences used
     the *same* W, and each has its share in the loss. What is to be done with the shares?"""
 )
-def weights_for_each_sequence(dY, X, memory, W, heads, mask):
+def weights_for_each_sequence(dY, X, memory, W, heads, mask=None):
     right = np_multi_head.multi_head_attention_backward(dY, X, memory, W, heads, mask)
     unmixed = {**W, "W_O": np.eye(X.shape[-1], dtype=X.dtype)}
     H, _ = np_multi_head.multi_head_attention(X, memory, unmixed, heads, mask)
@@ -157,7 +167,7 @@ def weights_for_each_sequence(dY, X, memory, W, heads, mask):
     backward has divided already, and dY carries that. What does the chain rule do with several
     paths to one number?"""
 )
-def weights_averaged(dY, X, memory, W, heads, mask):
+def weights_averaged(dY, X, memory, W, heads, mask=None):
     right = np_multi_head.multi_head_attention_backward(dY, X, memory, W, heads, mask)
     sequences = X[..., 0, 0].size
     averaged = {n: right[n] / sequences for n in ("dW_O", "dW_Q", "dW_K", "dW_V")}
@@ -168,7 +178,7 @@ def weights_averaged(dY, X, memory, W, heads, mask):
     """You do not use the mask: right without one, wrong with one. A forbidden pair has weight zero:
     what can it add to H, and what gradient can flow through it?"""
 )
-def ignores_mask(dY, X, memory, W, heads, mask):
+def ignores_mask(dY, X, memory, W, heads, mask=None):
     return np_multi_head.multi_head_attention_backward(dY, X, memory, W, heads, None)
 
 
@@ -176,6 +186,6 @@ def ignores_mask(dY, X, memory, W, heads, mask):
     """H is made with the mask and the gradients without it: dW_O is right, and what comes out of
     the heads is not. Which function of chapter 01 makes the weights once more on its way back?"""
 )
-def mask_lost_on_the_way_back(dY, X, memory, W, heads, mask):
+def mask_lost_on_the_way_back(dY, X, memory, W, heads, mask=None):
     right = np_multi_head.multi_head_attention_backward(dY, X, memory, W, heads, mask)
     return {**_backward(dY, X, memory, W, heads, None), "dW_O": right["dW_O"]}

@@ -30,7 +30,7 @@ multi_head_cost = Exercise(
     minutes=10,
     cases=lambda rng: (
         dict(n=n, D=D, heads=heads)
-        for n, D, heads in [(1, 1, 1), (2, 4, 2), (3, 6, 1), (5, 12, 4), (196, 768, 12)]
+        for n, D, heads in [(5, 6, 2), (3, 8, 1), (2, 12, 4), (196, 768, 12)]
     ),
     hints=(
         "Count one head first: it has D / heads features. Then ask what the number of heads does "
@@ -100,3 +100,17 @@ def with_biases(n, D, heads):
 def only_scores(n, D, heads):
     right = multi_head_cost.reference(n, D, heads)
     return {**right, "attention_flops": right["attention_flops"] // 2}
+
+
+@multi_head_cost.mistake(
+    """Your attention is that of one head, with D / heads features. How many of them work?"""
+)
+def attention_of_one_head(n, D, heads):
+    return {**multi_head_cost.reference(n, D, heads), "attention_flops": 4 * n * n * (D // heads)}
+
+
+@multi_head_cost.mistake(
+    """Your projections are those of one token. Each of the four matrices meets every token."""
+)
+def projections_of_one_token(n, D, heads):
+    return {**multi_head_cost.reference(n, D, heads), "projection_flops": 8 * D * D}

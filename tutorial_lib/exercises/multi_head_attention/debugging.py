@@ -43,12 +43,12 @@ def buggy_packed_attention(X, W_QKV, W_O, heads):
 
 def packed_projections(rng):
     for batch, n, width, heads in [
-        (1, 2, 2, 1),
-        (1, 2, 4, 2),
-        (1, 3, 6, 3),
-        (2, 3, 6, 2),
+        (1, 3, 2, 1),
+        (1, 3, 4, 2),
+        (1, 4, 6, 3),
+        (2, 4, 6, 2),
         (2, 1, 4, 4),
-        (3, 4, 8, 2),
+        (3, 2, 8, 2),
     ]:
         yield dict(
             X=rng.normal(size=(batch, n, width)),

@@ -55,7 +55,7 @@ def _merge_by_reshape(Z):
     """W_O is missing. Without it the heads stand side by side and never mix: feature 0 of the
     output can only come from head 0. Which matrix have you not used?"""
 )
-def forgets_w_o(X, memory, W, heads, mask):
+def forgets_w_o(X, memory, W, heads, mask=None):
     return _multi_head(X, memory, W, heads, mask, out=False)
 
 
@@ -64,7 +64,7 @@ def forgets_w_o(X, memory, W, heads, mask):
     head attends among pieces of a few tokens instead of among all. Does `split_heads` of yours
     swap axes?"""
 )
-def splits_by_reshape(X, memory, W, heads, mask):
+def splits_by_reshape(X, memory, W, heads, mask=None):
     return _multi_head(X, memory, W, heads, mask, split=_split_by_reshape)
 
 
@@ -72,7 +72,7 @@ def splits_by_reshape(X, memory, W, heads, mask):
     """The weights are right and the output is not: you merge by a reshape alone, so a row of H
     holds several tokens of one head. Which axes must be swapped back first?"""
 )
-def merges_by_reshape(X, memory, W, heads, mask):
+def merges_by_reshape(X, memory, W, heads, mask=None):
     return _multi_head(X, memory, W, heads, mask, merge=_merge_by_reshape)
 
 
@@ -81,7 +81,7 @@ def merges_by_reshape(X, memory, W, heads, mask):
     each head attends among pieces of a few tokens. Take X with numbered features, project with the
     identity, and look at what head 0 holds."""
 )
-def reshapes_both_ways(X, memory, W, heads, mask):
+def reshapes_both_ways(X, memory, W, heads, mask=None):
     parts = dict(split=_split_by_reshape, merge=_merge_by_reshape)
     return _multi_head(X, memory, W, heads, mask, **parts)
 
@@ -91,7 +91,7 @@ def reshapes_both_ways(X, memory, W, heads, mask):
     this works as well, but a model's published weights come in blocks: head i owns the columns
     from i·d to (i + 1)·d of W_Q."""
 )
-def deals_out_features(X, memory, W, heads, mask):
+def deals_out_features(X, memory, W, heads, mask=None):
     def split(A, heads):
         *batch, n, width = A.shape
         return np.moveaxis(A.reshape(*batch, n, width // heads, heads), -1, -3)
@@ -108,7 +108,7 @@ def deals_out_features(X, memory, W, heads, mask):
     products only: with 8 heads yours are 2.8 times too small and the weights too even. How many
     features does one dot product add up?"""
 )
-def scales_by_the_whole_width(X, memory, W, heads, mask):
+def scales_by_the_whole_width(X, memory, W, heads, mask=None):
     def attend(Q, K, V, mask):
         return np_attention.attention(Q / heads**0.5, K, V, mask)
 
@@ -120,7 +120,7 @@ def scales_by_the_whole_width(X, memory, W, heads, mask):
     more so the wider a head is. `attention` of chapter 01 takes queries and keys as they are. What
     does it do with their product before the softmax?"""
 )
-def scales_twice(X, memory, W, heads, mask):
+def scales_twice(X, memory, W, heads, mask=None):
     def attend(Q, K, V, mask):
         return np_attention.attention(Q / Q.shape[-1] ** 0.5, K, V, mask)
 
@@ -132,7 +132,7 @@ def scales_twice(X, memory, W, heads, mask):
     would even work; with anybody else's weights the output is wrong. Feature r of H is to meet one
     line of W_O: row r or column r?"""
 )
-def w_o_transposed(X, memory, W, heads, mask):
+def w_o_transposed(X, memory, W, heads, mask=None):
     return _multi_head(X, memory, {**W, "W_O": W["W_O"].T}, heads, mask)
 
 
@@ -140,7 +140,7 @@ def w_o_transposed(X, memory, W, heads, mask):
     """Your softmax runs over the heads: for each pair of tokens the heads share out one unit of
     weight. Each head has a softmax of its own. Which axis of (..., heads, N, M) holds the keys?"""
 )
-def softmax_over_heads(X, memory, W, heads, mask):
+def softmax_over_heads(X, memory, W, heads, mask=None):
     def attend(Q, K, V, mask):
         S = np_attention.scores(Q, K)
         S = S if mask is None else np.where(mask, S, -1e30)
@@ -156,9 +156,21 @@ def softmax_over_heads(X, memory, W, heads, mask):
     axis lands on the heads: NumPy refuses, or, with as many heads as sequences, masks head 0
     with sequence 0. Where must an axis of size 1 go?"""
 )
-def mask_without_heads(X, memory, W, heads, mask):
+def mask_without_heads(X, memory, W, heads, mask=None):
     def attend(Q, K, V, with_heads):
         return np_attention.attention(Q, K, V, mask)
+
+    return _multi_head(X, memory, W, heads, mask, attend=attend)
+
+
+@multi_head_attention.mistake(
+    """`mask[:, None]` puts the axis for the heads in the right place for a mask (B, N, M) only. For
+    (N, M) it stands between queries and keys. Counted from which end is its place always the
+    same?"""
+)
+def axis_for_the_heads_from_the_front(X, memory, W, heads, mask=None):
+    def attend(Q, K, V, with_heads):
+        return np_attention.attention(Q, K, V, None if mask is None else mask[:, None])
 
     return _multi_head(X, memory, W, heads, mask, attend=attend)
 
@@ -167,7 +179,7 @@ def mask_without_heads(X, memory, W, heads, mask):
     """Your mask is turned round: each query sees just what it may not, and with a causal mask it
     looks at the future alone. Libraries differ here. What does True say in this task's mask?"""
 )
-def mask_inverted(X, memory, W, heads, mask):
+def mask_inverted(X, memory, W, heads, mask=None):
     return _multi_head(X, memory, W, heads, mask if mask is None else ~mask)
 
 
@@ -176,7 +188,7 @@ def mask_inverted(X, memory, W, heads, mask):
     one, since the hidden keys took part in the sum below the fraction. Which step has to know what
     is hidden?"""
 )
-def mask_after_the_softmax(X, memory, W, heads, mask):
+def mask_after_the_softmax(X, memory, W, heads, mask=None):
     def attend(Q, K, V, mask):
         _, P = np_attention.attention(Q, K, V)
         P = P if mask is None else P * mask
@@ -185,8 +197,54 @@ def mask_after_the_softmax(X, memory, W, heads, mask):
     return _multi_head(X, memory, W, heads, mask, attend=attend)
 
 
+@multi_head_attention.mistake(
+    """Hidden scores become a large negative number, which is a score like others. Where all that a
+    query may look at scores lower still, it looks where it may not. Which score loses against
+    every number?"""
+)
+def fills_with_a_finite_number(X, memory, W, heads, mask=None):
+    def attend(Q, K, V, mask):
+        S = np_attention.scores(Q, K)
+        P = np_attention.softmax(S if mask is None else np.where(mask, S, -1e4))
+        return P @ V, P
+
+    return _multi_head(X, memory, W, heads, mask, attend=attend)
+
+
+@multi_head_attention.mistake(
+    """The heads still stand behind the tokens, (..., N, heads, d), when you attend: in every token
+    the heads look at each other, and no token sees another. On which two axes does `attention`
+    work?"""
+)
+def attends_among_the_heads(X, memory, W, heads, mask=None):
+    def split(A, heads):
+        return A.reshape(*A.shape[:-1], heads, -1)
+
+    def merge(Z):
+        return Z.reshape(*Z.shape[:-2], -1)
+
+    return _multi_head(X, memory, W, heads, mask, split=split, merge=merge)
+
+
+@multi_head_attention.mistake(
+    """W_K and W_V are swapped: you match with what should be said, and say what should be
+    matched."""
+)
+def keys_for_values(X, memory, W, heads, mask=None):
+    swapped = {**W, "W_K": W["W_V"], "W_V": W["W_K"]}
+    return np_multi_head.multi_head_attention(X, memory, swapped, heads, mask)
+
+
+@multi_head_attention.mistake(
+    """This is self-attention: X asks and X answers. Where the memory has another width than X,
+    NumPy refuses; which argument have you not read?"""
+)
+def ignores_the_memory(X, memory, W, heads, mask=None):
+    return np_multi_head.multi_head_attention(X, X, W, heads, mask)
+
+
 @multi_head_attention.mistake("""You do not use the mask: right without one, wrong with one.""")
-def ignores_mask(X, memory, W, heads, mask):
+def ignores_mask(X, memory, W, heads, mask=None):
     return _multi_head(X, memory, W, heads, None)
 
 
@@ -194,5 +252,14 @@ def ignores_mask(X, memory, W, heads, mask):
     """This is one wide head: the features are never split, so every token gets one set of weights
     for everything. How many matrices of weights should P hold?"""
 )
-def one_wide_head(X, memory, W, heads, mask):
+def one_wide_head(X, memory, W, heads, mask=None):
     return np_multi_head.multi_head_attention(X, memory, W, 1, mask)
+
+
+@multi_head_attention.mistake(
+    """All heads of yours have the same weights: one softmax over all D features, said `heads`
+    times. What does each head look at that no other does?"""
+)
+def one_wide_head_repeated(X, memory, W, heads, mask=None):
+    Y, P = np_multi_head.multi_head_attention(X, memory, W, 1, mask)
+    return Y, np.repeat(P, heads, axis=-3)

@@ -21,19 +21,18 @@ def batched_heads(q, k, v, heads):
 
 def projected_tokens(rng):
     for batch, n, m, width, heads in [
-        (1, 1, 1, 1, 1),
         (1, 1, 2, 2, 2),
         (1, 2, 2, 6, 2),
         (1, 2, 3, 4, 2),
         (2, 3, 1, 6, 3),
-        (2, 4, 2, 6, 2),
+        (2, 4, 3, 6, 2),
         (2, 3, 3, 4, 1),
     ]:
         shapes = dict(q=(batch, n, width), k=(batch, m, width), v=(batch, m, width))
         tensors = {name: torch.from_numpy(rng.normal(size=s)) for name, s in shapes.items()}
         yield {**{name: t.requires_grad_() for name, t in tensors.items()}, "heads": heads}
     single = {name: torch.from_numpy(rng.normal(size=(2, 3, 6))).float() for name in "qkv"}
-    yield {**single, "heads": 2}
+    yield {**{name: t.requires_grad_() for name, t in single.items()}, "heads": 2}
 
 
 batched_heads = Exercise(
@@ -93,6 +92,16 @@ def views_both_ways(q, k, v, heads):
 def view_after_transpose(q, k, v, heads):
     z = _attend(*(split_heads(x, heads) for x in (q, k, v)))
     return z.transpose(1, 2).view(q.shape)
+
+
+@batched_heads.mistake(
+    """The heads never came in front of the tokens: with (B, N, heads, d) each token's heads attend
+    to one another, no token sees another, and where N and M differ PyTorch refuses. Which two axes
+    does `@` work on?"""
+)
+def attends_among_the_heads(q, k, v, heads):
+    B, _, D = q.shape
+    return _attend(*(x.reshape(B, -1, heads, D // heads) for x in (q, k, v))).reshape(q.shape)
 
 
 @batched_heads.mistake(

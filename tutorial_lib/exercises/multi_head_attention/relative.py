@@ -12,7 +12,7 @@ relative_position_index = Exercise(
     minutes=15,
     cases=lambda rng: (
         dict(rows=rows, columns=columns)
-        for rows, columns in [(1, 1), (1, 2), (2, 1), (1, 3), (2, 2), (2, 3), (3, 2), (3, 4)]
+        for rows, columns in [(2, 3), (1, 2), (2, 1), (1, 3), (2, 2), (3, 2), (3, 4)]
     ),
     hints=(
         "Start with one dimension: 3 tokens, offsets from −2 to 2. How many entries has the table, "
@@ -77,6 +77,15 @@ def counts_lines(rows, columns):
 
 
 @relative_position_index.mistake(
+    """Your lines have 2·columns entries, one too many: a gap stands between them, and the last
+    index lies beyond the table. How many values can dx take, from the far left to the far right?"""
+)
+def lines_too_long(rows, columns):
+    dy, dx = _offsets(rows, columns)
+    return (dy + rows - 1) * 2 * columns + dx + columns - 1
+
+
+@relative_position_index.mistake(
     """dx leads and dy follows: the table is read column by column. Which of the two chooses the
     line?"""
 )
@@ -92,6 +101,16 @@ def column_leads(rows, columns):
 def distances(rows, columns):
     dy, dx = _offsets(rows, columns)
     return (np.abs(dy) + rows - 1) * (2 * columns - 1) + np.abs(dx) + columns - 1
+
+
+@relative_position_index.mistake(
+    """You take distances, without a sign, and need no more than rows · columns entries: left and
+    right share one, and so do above and below. How many offsets should a head be able to tell
+    apart?"""
+)
+def distances_from_zero(rows, columns):
+    dy, dx = _offsets(rows, columns)
+    return np.abs(dy) * (2 * columns - 1) + np.abs(dx)
 
 
 @relative_position_index.mistake(
@@ -156,6 +175,17 @@ def pairs_halves(X, positions):
 )
 def turns_backwards(X, positions):
     return np_positions.rotary(X, -positions)
+
+
+@rotary.mistake(
+    """You add the sinusoidal encoding instead of turning by it. What a token says and where it
+    stands are then mixed in one sum; with a rotation its length stays. What are sine and cosine
+    multiplied with in the formula?"""
+)
+def adds_the_encoding(X, positions):
+    angle = positions[:, None] * frequencies(X.shape[-1])
+    E = np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(len(positions), -1)
+    return (X + E).astype(X.dtype)
 
 
 @rotary.mistake(

@@ -6,14 +6,13 @@ from tutorial_lib.checking import Exercise
 from tutorial_lib.from_scratch import multi_head as np_multi_head
 
 SHAPES = [  # batch, tokens, features, heads
-    ((), 1, 1, 1),
     ((), 1, 4, 2),
-    ((), 2, 2, 1),
+    ((), 2, 3, 1),
     ((), 2, 4, 2),
     ((), 3, 6, 3),
     ((), 2, 6, 2),
-    ((2,), 2, 4, 2),
-    ((2, 1), 3, 6, 2),
+    ((3,), 2, 4, 2),
+    ((2, 1), 3, 8, 2),
 ]
 
 

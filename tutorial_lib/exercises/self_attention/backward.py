@@ -8,7 +8,7 @@ from tutorial_lib.from_scratch import attention as np_attention
 
 
 def weights_and_gradients(rng):
-    for shape in [(1, 1), (1, 2), (2, 3), (3, 1), (2, 3, 4)]:
+    for shape in [(1, 2), (3,), (2, 3), (3, 1), (2, 3, 4)]:
         yield dict(dP=rng.normal(size=shape), P=np_attention.softmax(rng.normal(size=shape)))
     yield dict(dP=np.ones((2, 3)), P=np_attention.softmax(rng.normal(size=(2, 3))))
     yield dict(dP=rng.normal(size=(1, 3)), P=np.array([[0.0, 1.0, 0.0]]))
@@ -87,6 +87,14 @@ def bracket_lost(dP, P):
     return P * dP - (dP * P).sum(axis=-1, keepdims=True)
 
 
+@softmax_backward.mistake(
+    """The bracket dP − Σ is right, and the factor before it is missing: both terms of the Jacobian
+    carry the weight of the score that is moved. Can a weight of zero be moved at all?"""
+)
+def never_times_the_weights(dP, P):
+    return dP - (dP * P).sum(axis=-1, keepdims=True)
+
+
 def gradients_queries_keys_values(rng):
     for case in queries_keys_values_mask(rng):
         shape = (*case["Q"].shape[:-1], case["V"].shape[-1])
@@ -119,7 +127,7 @@ def _backward_with(dZ, Q, K, V, mask, **wrong):
     """The scale is missing from dQ and dK. S is Q Kᵀ *divided by* √d, so what flows back to Q
     and K is divided by it as well. (dV, dP and dS know nothing of it: they are right.)"""
 )
-def backward_without_scale(dZ, Q, K, V, mask):
+def backward_without_scale(dZ, Q, K, V, mask=None):
     root = Q.shape[-1] ** 0.5
     return _backward_with(
         dZ, Q, K, V, mask, dQ=lambda g, P: g["dQ"] * root, dK=lambda g, P: g["dK"] * root
@@ -127,11 +135,35 @@ def backward_without_scale(dZ, Q, K, V, mask):
 
 
 @attention_backward.mistake(
+    """dQ is right, and dK lacks the scale. S is Q Kᵀ *divided by* √d: which of its two factors is
+    that not true of?"""
+)
+def scale_lost_in_dk(dZ, Q, K, V, mask=None):
+    return _backward_with(dZ, Q, K, V, mask, dK=lambda g, P: g["dK"] * Q.shape[-1] ** 0.5)
+
+
+@attention_backward.mistake(
+    """dK is right, and dQ lacks the scale. S is Q Kᵀ *divided by* √d: which of its two factors is
+    that not true of?"""
+)
+def scale_lost_in_dq(dZ, Q, K, V, mask=None):
+    return _backward_with(dZ, Q, K, V, mask, dQ=lambda g, P: g["dQ"] * Q.shape[-1] ** 0.5)
+
+
+@attention_backward.mistake(
+    """Your dS holds the scale already. It is the gradient of S itself, which softmax was given; the
+    division happened on the way to S. Where does the factor 1/√d belong, then?"""
+)
+def scale_in_ds(dZ, Q, K, V, mask=None):
+    return _backward_with(dZ, Q, K, V, mask, dS=lambda g, P: g["dS"] / Q.shape[-1] ** 0.5)
+
+
+@attention_backward.mistake(
     """dV should be Pᵀ dZ. With P dZ, value j receives what *query j looked at*; but it should
     receive the gradients of all queries that looked at *it*. With as many keys as queries the
     shapes fit by accident, so only a transpose tells."""
 )
-def dv_without_transpose(dZ, Q, K, V, mask):
+def dv_without_transpose(dZ, Q, K, V, mask=None):
     return _backward_with(dZ, Q, K, V, mask, dV=lambda g, P: P @ dZ)
 
 
@@ -139,7 +171,7 @@ def dv_without_transpose(dZ, Q, K, V, mask):
     """You pass dP on as dS: the softmax between weights and scores has a backward of its own,
     and you have just written it."""
 )
-def skips_softmax(dZ, Q, K, V, mask):
+def skips_softmax(dZ, Q, K, V, mask=None):
     root = Q.shape[-1] ** 0.5
     return _backward_with(
         dZ,
@@ -157,7 +189,7 @@ def skips_softmax(dZ, Q, K, V, mask):
     """dK should be dSᵀ Q / √d. In S = Q Kᵀ a key belongs to a column of S, not to a row: which
     way must dS lie for its columns to meet the queries?"""
 )
-def dk_without_transpose(dZ, Q, K, V, mask):
+def dk_without_transpose(dZ, Q, K, V, mask=None):
     root = Q.shape[-1] ** 0.5
     return _backward_with(dZ, Q, K, V, mask, dK=lambda g, P: g["dS"] @ Q / root)
 
@@ -165,7 +197,7 @@ def dk_without_transpose(dZ, Q, K, V, mask):
 @attention_backward.mistake(
     """dQ and dK are swapped. dQ has the shape of Q, a row per query, and is made from the keys."""
 )
-def swapped(dZ, Q, K, V, mask):
+def swapped(dZ, Q, K, V, mask=None):
     return _backward_with(dZ, Q, K, V, mask, dQ=lambda g, P: g["dK"], dK=lambda g, P: g["dQ"])
 
 
@@ -173,7 +205,7 @@ def swapped(dZ, Q, K, V, mask):
     """You treat each weight as if it depended on its own score alone: dS = dP·P·(1 − P) is the
     Jacobian's diagonal. Use your `softmax_backward`."""
 )
-def diagonal_softmax(dZ, Q, K, V, mask):
+def diagonal_softmax(dZ, Q, K, V, mask=None):
     root = Q.shape[-1] ** 0.5
     wrong = np_attention.attention_backward(dZ, Q, K, V, mask)
     P = np_attention.attention(Q, K, V, mask)[1]
@@ -185,5 +217,5 @@ def diagonal_softmax(dZ, Q, K, V, mask):
 @attention_backward.mistake(
     """You do not use the mask: right without one, wrong with one. Which weights P made Z?"""
 )
-def backward_ignores_mask(dZ, Q, K, V, mask):
+def backward_ignores_mask(dZ, Q, K, V, mask=None):
     return np_attention.attention_backward(dZ, Q, K, V)

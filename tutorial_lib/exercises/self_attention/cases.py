@@ -4,45 +4,46 @@ import numpy as np
 
 from tutorial_lib.from_scratch import attention as np_attention
 
+# axes before the tokens, N, M, d, d_v
+SIZES = [
+    ((), 1, 2, 3, 2),
+    ((), 3, 1, 2, 4),
+    ((), 3, 2, 1, 3),
+    ((), 2, 3, 4, 5),
+    ((), 4, 4, 4, 4),
+    ((2,), 3, 5, 4, 3),
+    ((3, 2), 1, 4, 5, 2),
+]
+
+
+def _draw(rng, batch, n, m, d, d_v):
+    shapes = dict(Q=(*batch, n, d), K=(*batch, m, d), V=(*batch, m, d_v))
+    return {name: rng.normal(size=shape) for name, shape in shapes.items()}
+
 
 def queries_keys(rng):
-    """Q and K: size-1 axes, N ≠ M, a batch, float32, large numbers."""
-    for n, m, d in [(1, 1, 1), (2, 3, 4), (3, 2, 1), (1, 5, 2), (4, 4, 4)]:
-        yield dict(Q=rng.normal(size=(n, d)), K=rng.normal(size=(m, d)))
-    yield dict(Q=rng.normal(size=(2, 3, 4)), K=rng.normal(size=(2, 5, 4)))
+    """Q and K: N ≠ M, size-1 axes, a batch, two axes before the tokens, float32, large numbers."""
+    for sizes in SIZES:
+        case = _draw(rng, *sizes)
+        yield dict(Q=case["Q"], K=case["K"])
     single = np.float32
     yield dict(Q=rng.normal(size=(2, 3)).astype(single), K=rng.normal(size=(3, 3)).astype(single))
     yield dict(Q=1e6 * rng.normal(size=(2, 3)), K=rng.normal(size=(2, 3)))
 
 
-def queries_keys_values(rng):
-    for case in list(queries_keys(rng))[:6]:
-        *batch, m, _ = case["K"].shape
-        yield {**case, "V": rng.normal(size=(*batch, m, 3))}
-    yield dict(
-        Q=40 * rng.normal(size=(3, 4)), K=40 * rng.normal(size=(3, 4)), V=rng.normal(size=(3, 4))
-    )
-
-
 def queries_keys_values_mask(rng):
-    for case in queries_keys_values(rng):
-        yield {**case, "mask": None}
-    yield dict(
-        Q=rng.normal(size=(3, 2)),
-        K=rng.normal(size=(3, 2)),
-        V=rng.normal(size=(3, 4)),
-        mask=np.tril(np.ones((3, 3), dtype=bool)),
-    )
-    yield dict(
-        Q=rng.normal(size=(2, 3, 4)),
-        K=rng.normal(size=(2, 5, 4)),
-        V=rng.normal(size=(2, 5, 3)),
-        mask=np_attention.padding_mask([5, 2], 5),
-    )
+    """Without a mask, with None for it, and with one of each shape that broadcasts."""
+    for sizes in SIZES:
+        yield {**_draw(rng, *sizes), "mask": None}
+    yield _draw(rng, (), 1, 3, 2, 1)  # `mask` is left to its default
+    large = _draw(rng, (), 3, 4, 6, 2)
+    large["Q"] *= [[1.0], [20.0], [2000.0]]  # of the last row the exponentials overflow
+    yield {**large, "mask": None}
+    yield {**_draw(rng, (), 3, 3, 2, 4), "mask": np_attention.causal_mask(3)}
+    yield {**_draw(rng, (2,), 3, 5, 4, 3), "mask": np_attention.padding_mask([5, 2], 5)}
     for axes in [(3, 5), (5,)]:  # one mask for a batch and all heads
-        yield dict(
-            Q=rng.normal(size=(2, 2, 3, 4)),
-            K=rng.normal(size=(2, 2, 5, 4)),
-            V=rng.normal(size=(2, 2, 5, 3)),
-            mask=np.broadcast_to(np.arange(5) < 3, axes).copy(),
-        )
+        mask = np.broadcast_to(np.arange(5) < 3, axes).copy()
+        yield {**_draw(rng, (2, 1), 3, 5, 4, 2), "mask": mask}
+    # The only score that is allowed lies below −10000, and below one that is not.
+    Q, K, V = np.array([[1e3]]), np.array([[-1e3], [0.0]]), np.array([[1.0], [2.0]])
+    yield dict(Q=Q, K=K, V=V, mask=np.array([[True, False]]))

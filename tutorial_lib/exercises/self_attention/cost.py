@@ -8,7 +8,7 @@ from tutorial_lib.from_scratch import online_softmax as np_online
 
 
 def one_query(rng):
-    for m, d, block in [(1, 1, 1), (2, 1, 1), (3, 2, 2), (4, 3, 4), (7, 4, 3), (6, 2, 10)]:
+    for m, d, block in [(2, 1, 1), (3, 2, 2), (4, 3, 4), (7, 4, 3), (6, 2, 10)]:
         yield dict(
             q=rng.normal(size=d), K=rng.normal(size=(m, d)), V=rng.normal(size=(m, 2)), block=block
         )
@@ -200,7 +200,7 @@ attention_flops = Exercise(
     minutes=5,
     cases=lambda rng: (
         dict(n=n, m=m, d=d, d_v=d_v)
-        for n, m, d, d_v in [(1, 1, 1, 1), (2, 3, 4, 5), (7, 7, 2, 2), (196, 196, 64, 64)]
+        for n, m, d, d_v in [(2, 3, 5, 7), (7, 1, 3, 2), (6, 6, 2, 3), (196, 196, 64, 64)]
     ),
     hints=(
         "One entry of Q Kᵀ is a sum of d products. How many operations is that, and how many "
@@ -243,6 +243,14 @@ def always_square(n, m, d, d_v):
 )
 def values_as_wide_as_keys(n, m, d, d_v):
     return 4 * n * m * d
+
+
+@attention_flops.mistake(
+    """Your second product has no m: each entry of P V is a sum over all keys that a query looks at.
+    How many terms does that sum have?"""
+)
+def second_product_without_keys(n, m, d, d_v):
+    return 2 * n * m * d + 2 * n * d_v
 
 
 @attention_flops.mistake(

@@ -34,15 +34,19 @@ def buggy_causal_attention(Q, K, V):
     return e @ V / e.sum(axis=-1, keepdims=True)
 
 
+def tokens_in_order(rng):
+    for n, d, d_v in [(2, 3, 1), (3, 1, 2), (1, 2, 3), (4, 3, 2), (6, 2, 2)]:
+        yield {k: rng.normal(size=(n, a)) for k, a in (("Q", d), ("K", d), ("V", d_v))}
+    # The only score that the first token may see is −1000000, and the next one would overflow.
+    yield dict(Q=np.full((2, 1), 1e3), K=np.array([[-1e3], [1e3]]), V=np.array([[1.0], [2.0]]))
+
+
 causal_attention = Exercise(
     causal_attention,
     start=buggy_causal_attention,
     level=2,
     minutes=10,
-    cases=lambda rng: (
-        dict(Q=size * rng.normal(size=(n, d)), K=rng.normal(size=(n, d)), V=rng.normal(size=(n, 2)))
-        for n, d, size in [(1, 1, 1), (2, 2, 1), (3, 1, 1), (4, 3, 1), (6, 2, 1), (4, 3, 2000)]
-    ),  # the last overflows, were the largest score of a row not subtracted
+    cases=tokens_in_order,
     hints=(
         "A loss near zero on a task that cannot be that easy: what does the model see that it "
         "should not?",
@@ -97,6 +101,15 @@ def without_mask(Q, K, V):
     return np_attention.attention(Q, K, V)[0]
 
 
+@causal_attention.mistake(
+    """Scores of the future become 0, which is an ordinary score: exp(0) = 1. In the version you
+    started from they become −∞; the bug is another one."""
+)
+def future_scores_zero(Q, K, V):
+    S = np.where(np_attention.causal_mask(len(Q)), np_attention.scores(Q, K), 0.0)
+    return np_attention.softmax(S) @ V
+
+
 def equivariance_error(f, X, order):
     """How far a function of tokens is from permutation equivariance.
 
@@ -128,7 +141,7 @@ def _sum_over_features(X):
 
 def functions_of_tokens(rng):
     for f in (_centre, _running_sum, _with_position):
-        for n, d in [(1, 1), (3, 2), (4, 4)]:
+        for n, d in [(3, 2), (4, 4)]:
             yield dict(f=f, X=rng.normal(size=(n, d)), order=np.roll(np.arange(n), 1))
     for f in (_running_sum, _sum_over_features):
         yield dict(f=f, X=rng.normal(size=(5, 5)), order=np.array([2, 0, 4, 1, 3]))
@@ -184,3 +197,38 @@ def takes_the_mean(f, X, order):
 )
 def signed(f, X, order):
     return float((f(X[order]) - f(X)[order]).max())
+
+
+@equivariance_error.mistake(
+    """You give a verdict, True or False. The task asks how large the error is: whoever reads it can
+    then tell rounding from a function that knows the order. Which number did you compare?"""
+)
+def gives_a_verdict(f, X, order):
+    return bool(np.allclose(f(X[order]), f(X)[order]))
+
+
+@equivariance_error.mistake(
+    """Your number is 0 or 1, a verdict. The task asks *how far* the two ways are apart: whoever
+    reads it can then tell rounding from a function that knows the order."""
+)
+def gives_zero_or_one(f, X, order):
+    return float(not np.allclose(f(X[order]), f(X)[order]))
+
+
+@equivariance_error.mistake(
+    """You divide by the size of the output. The task asks for the largest difference as it is, in
+    the units of the output."""
+)
+def relative_to_the_output(f, X, order):
+    ordered = f(X)[order]
+    return float(np.abs(f(X[order]) - ordered).max() / (np.abs(ordered).max() + 1e-12))
+
+
+@equivariance_error.mistake(
+    """On both paths you apply the *inverse* order. That is a permutation as well, and a function of
+    a set passes with either; but one that knows the order has another error. Which order were you
+    given?"""
+)
+def inverse_on_both_paths(f, X, order):
+    inverse = np.argsort(order)
+    return float(np.abs(f(X[inverse]) - f(X)[inverse]).max())

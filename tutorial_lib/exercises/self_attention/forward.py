@@ -25,7 +25,7 @@ attention = Exercise(
     """You return the output alone. The task asks for the pair Z, P: the figures below, and the
     backward pass, need the weights too."""
 )
-def forgets_weights(Q, K, V, mask):
+def forgets_weights(Q, K, V, mask=None):
     return np_attention.attention(Q, K, V, mask)[0]
 
 
@@ -34,7 +34,7 @@ def forgets_weights(Q, K, V, mask):
     shares out its own attention over the keys. Along which axis does one query's row of
     scores lie?"""
 )
-def shares_out_columns(Q, K, V, mask):
+def shares_out_columns(Q, K, V, mask=None):
     S = np_attention.scores(Q, K)
     P = np_attention.softmax((S if mask is None else np.where(mask, S, -1e30)).mT).mT
     return P @ V, P
@@ -44,7 +44,7 @@ def shares_out_columns(Q, K, V, mask):
     """The 1/√d is missing: your scores are √d times too large and the weights too sharp. Did you
     use your `scores`?"""
 )
-def forgets_scale(Q, K, V, mask):
+def forgets_scale(Q, K, V, mask=None):
     return np_attention.attention(Q * Q.shape[-1] ** 0.5, K, V, mask)
 
 
@@ -52,8 +52,16 @@ def forgets_scale(Q, K, V, mask):
     """You divide by √d twice: your `scores` has done it already, and now the weights are too
     even."""
 )
-def scales_twice(Q, K, V, mask):
+def scales_twice(Q, K, V, mask=None):
     return np_attention.attention(Q / Q.shape[-1] ** 0.5, K, V, mask)
+
+
+@attention.mistake(
+    """You divide by the root of the width of the *values*. A score is a dot product of a query with
+    a key: how many products does it add up?"""
+)
+def root_of_the_values(Q, K, V, mask=None):
+    return np_attention.attention(Q * (Q.shape[-1] / V.shape[-1]) ** 0.5, K, V, mask)
 
 
 @attention.mistake(
@@ -61,13 +69,13 @@ def scales_twice(Q, K, V, mask):
     of P weighs the rows of V. Which shapes must meet, (N, M) and (M, d_v), or (M, d_v) and
     (N, M)?"""
 )
-def values_first(Q, K, V, mask):
+def values_first(Q, K, V, mask=None):
     Z, P = np_attention.attention(Q, K, V, mask)
     return V @ P, P
 
 
 @attention.mistake("""You do not use the mask: right without one, wrong with one.""")
-def ignores_mask(Q, K, V, mask):
+def ignores_mask(Q, K, V, mask=None):
     return np_attention.attention(Q, K, V)
 
 
@@ -75,7 +83,7 @@ def ignores_mask(Q, K, V, mask):
     """Your mask is the wrong way round: each query looks exactly where it may not. What does True
     mean in the docstring?"""
 )
-def inverts_mask(Q, K, V, mask):
+def inverts_mask(Q, K, V, mask=None):
     return np_attention.attention(Q, K, V, None if mask is None else ~mask)
 
 
@@ -83,7 +91,7 @@ def inverts_mask(Q, K, V, mask):
     """You multiply the scores by V without a softmax. Then the weights can be negative and of
     any size; what turns a row of scores into shares of one?"""
 )
-def forgets_softmax(Q, K, V, mask):
+def forgets_softmax(Q, K, V, mask=None):
     S = np_attention.scores(Q, K)
     return S @ V, S
 
@@ -92,28 +100,52 @@ def forgets_softmax(Q, K, V, mask):
     """You mask the weights after the softmax, so a masked row no longer sums to one. Mask the
     scores, before."""
 )
-def masks_weights(Q, K, V, mask):
+def masks_weights(Q, K, V, mask=None):
     P = np_attention.softmax(np_attention.scores(Q, K))
     P = P if mask is None else P * mask
     return P @ V, P
 
 
+def _filled_with(Q, K, V, mask, fill):
+    """Attention with a finite score in the forbidden places."""
+    S = np_attention.scores(Q, K)
+    P = np_attention.softmax(S if mask is None else np.where(mask, S, fill))
+    return P @ V, P
+
+
+@attention.mistake(
+    """Forbidden scores become a large negative number, which is a score like others. Where all that
+    a query may look at scores lower still, it looks where it may not. Which score loses against
+    every number?"""
+)
+def fills_with_a_finite_number(Q, K, V, mask=None):
+    return _filled_with(Q, K, V, mask, -1e4)
+
+
+@attention.mistake(
+    """Forbidden scores become zero, which is an ordinary score: exp(0) = 1. Which score gives a
+    weight of zero?"""
+)
+def fills_with_zero(Q, K, V, mask=None):
+    return _filled_with(Q, K, V, mask, 0.0)
+
+
 def sequences_and_projections(rng):
-    for n, m, D, d in [(1, 1, 1, 1), (2, 2, 2, 2), (2, 3, 3, 2), (4, 2, 3, 3)]:
+    for batch, n, m, D, d, d_v in [
+        ((), 1, 2, 2, 3, 1),
+        ((), 2, 2, 2, 2, 2),
+        ((), 2, 3, 3, 2, 4),
+        ((), 4, 1, 3, 3, 3),
+        ((2,), 3, 3, 4, 2, 4),
+        ((2, 3), 1, 4, 2, 3, 5),
+    ]:
         yield dict(
-            X=rng.normal(size=(n, D)),
-            memory=rng.normal(size=(m, D)),
+            X=rng.normal(size=(*batch, n, D)),
+            memory=rng.normal(size=(*batch, m, D)),
             W_Q=rng.normal(size=(D, d)),
             W_K=rng.normal(size=(D, d)),
-            W_V=rng.normal(size=(D, d)),
+            W_V=rng.normal(size=(D, d_v)),
         )
-    yield dict(
-        X=rng.normal(size=(2, 3, 4)),
-        memory=rng.normal(size=(2, 3, 4)),
-        W_Q=rng.normal(size=(4, 4)),
-        W_K=rng.normal(size=(4, 4)),
-        W_V=rng.normal(size=(4, 4)),
-    )
 
 
 cross_attention = Exercise(
@@ -153,6 +185,15 @@ def adds_the_residual(X, memory, W_Q, W_K, W_V):
 )
 def ignores_memory(X, memory, W_Q, W_K, W_V):
     return np_attention.attention(X @ W_Q, X @ W_K, X @ W_V)[0]
+
+
+@cross_attention.mistake(
+    """X and the memory both answer: you join them, and each query can also find tokens of its own
+    sequence. Who may answer here?"""
+)
+def both_answer(X, memory, W_Q, W_K, W_V):
+    both = np.concatenate([X, memory], axis=-2)
+    return np_attention.attention(X @ W_Q, both @ W_K, both @ W_V)[0]
 
 
 @cross_attention.mistake(

@@ -7,15 +7,17 @@ from tutorial_lib.from_scratch import attention as np_attention
 
 
 def scores_and_masks(rng):
-    yield dict(S=rng.normal(size=(1, 2)), mask=np.array([[True, False]]))
+    yield dict(S=rng.normal(size=(1, 3)), mask=np.array([[True, False, True]]))
     yield dict(S=rng.normal(size=(2, 2)), mask=np.tril(np.ones((2, 2), dtype=bool)))
+    yield dict(S=rng.normal(size=(2, 3)), mask=np.array([[True, True, False], [False] * 3]))
     yield dict(S=rng.normal(size=(3, 3)), mask=np.ones((3, 3), dtype=bool))
     yield dict(S=rng.normal(size=(3, 4)), mask=np.array([[True, True, False, True]]))
-    yield dict(S=np.array([[3.0, 900.0], [-900.0, 5.0]]), mask=np.array([[True, False]]))
+    # A forbidden score far above the others, and an allowed one below −10000.
+    yield dict(S=np.array([[3.0, 900.0], [-1e5, 5.0]]), mask=np.array([[True, False]]))
     mask = rng.random((2, 3, 4)) < 0.7
     mask[:, 1] = False
     yield dict(S=rng.normal(size=(2, 3, 4)), mask=mask)
-    yield dict(S=rng.normal(size=(2, 3, 4)), mask=np.array([True, True, False, True]))
+    yield dict(S=rng.normal(size=(3, 2, 1, 4)), mask=np.array([True, True, False, True]))
 
 
 masked_softmax = Exercise(
@@ -88,6 +90,33 @@ def large_negative_number(S, mask):
 
 
 @masked_softmax.mistake(
+    """You use a finite number instead of −∞. A row with nothing to look at comes out uniform over
+    the places it may not see; and where all that is allowed scores lower still (look at −100000),
+    the forbidden wins. Which score loses against every number?"""
+)
+def not_negative_enough(S, mask):
+    return np_attention.softmax(np.where(mask, S, -1e4))
+
+
+@masked_softmax.mistake(
+    """Rows with nothing to look at are right. But you mark forbidden scores by a finite number, and
+    where all that is allowed scores lower still (look at −100000), all the weight goes to what you
+    then strike out. Which score loses against every number?"""
+)
+def not_negative_enough_and_struck_out(S, mask):
+    return np_attention.softmax(np.where(mask, S, -1e4)) * mask
+
+
+@masked_softmax.mistake(
+    """Rows with nothing to look at are right. But you mark forbidden scores by a finite number, and
+    where all that is allowed scores lower still (look at −100000), the forbidden gets the weight.
+    Which score loses against every number?"""
+)
+def not_negative_enough_in_other_rows(S, mask):
+    return np_attention.softmax(np.where(mask, S, -1e4)) * mask.any(axis=-1, keepdims=True)
+
+
+@masked_softmax.mistake(
     """You subtract too little: a forbidden score lowered by 10 can still win against the others
     (look at the row with a score of 900). No finite number is safe for all scores."""
 )
@@ -99,7 +128,7 @@ causal_mask = Exercise(
     np_attention.causal_mask,
     level=1,
     minutes=5,
-    cases=lambda rng: (dict(n=n) for n in (1, 2, 3, 5, 8)),
+    cases=lambda rng: (dict(n=n) for n in (3, 1, 2, 5)),
     hints=(
         "Write the 3 × 3 mask on paper: row i is the query, column j the key.",
         "True on the diagonal and below it. NumPy has `np.tril`.",

@@ -39,7 +39,7 @@ dot_product_attention = Exercise(
     """`softmax(dim=1)` is right for a batch of vectors. In (B, N, M), axis 1 holds the queries:
     which axis holds the keys, whatever the number of axes?"""
 )
-def softmax_over_axis_one(q, k, v, mask):
+def softmax_over_axis_one(q, k, v, mask=None):
     s = q @ k.mT / q.shape[-1] ** 0.5
     if mask is not None:
         s = s.masked_fill(~mask, float("-inf"))
@@ -51,7 +51,7 @@ def softmax_over_axis_one(q, k, v, mask):
     """You fill where the mask is True, which is where a query *may* look. Turn the condition
     round: `~mask`."""
 )
-def fills_the_allowed(q, k, v, mask):
+def fills_the_allowed(q, k, v, mask=None):
     s = q @ k.mT / q.shape[-1] ** 0.5
     if mask is not None:
         s = s.masked_fill(mask, float("-inf"))
@@ -63,7 +63,7 @@ def fills_the_allowed(q, k, v, mask):
     """`k.transpose(0, 1)` (and `k.T`) is right for one matrix only. In a batch the first axis
     counts the sequences: swap the last two, `k.mT`."""
 )
-def transposes_the_batch(q, k, v, mask):
+def transposes_the_batch(q, k, v, mask=None):
     s = q @ k.transpose(0, 1) / q.shape[-1] ** 0.5
     if mask is not None:
         s = s.masked_fill(~mask, float("-inf"))
@@ -75,7 +75,7 @@ def transposes_the_batch(q, k, v, mask):
     """You scale by the number of tokens, `shape[-2]`. The dot product runs over the features:
     `shape[-1]`."""
 )
-def scales_by_tokens(q, k, v, mask):
+def scales_by_tokens(q, k, v, mask=None):
     s = q @ k.mT / q.shape[-2] ** 0.5
     if mask is not None:
         s = s.masked_fill(~mask, float("-inf"))
@@ -87,7 +87,7 @@ def scales_by_tokens(q, k, v, mask):
     """`.detach()` or `.data` cuts the graph: the numbers are right and no gradient reaches q, k
     or v. Where did you leave autograd?"""
 )
-def cuts_the_graph(q, k, v, mask):
+def cuts_the_graph(q, k, v, mask=None):
     z, p = torch_attention.dot_product_attention(q.detach(), k.detach(), v.detach(), mask)
     return z, p
 
@@ -105,7 +105,7 @@ def _steps(q, k, v, mask, *, divide_by=1.0, fill=float("-inf"), dim=-1):
     """The scale is missing: scores are √d times too large and the weights too sharp. What keeps the
     variance of a sum of d products near one?"""
 )
-def forgets_the_scale(q, k, v, mask):
+def forgets_the_scale(q, k, v, mask=None):
     return _steps(q, k, v, mask)
 
 
@@ -113,12 +113,12 @@ def forgets_the_scale(q, k, v, mask):
     """You divide by d itself, and the weights come out nearly equal. Which power of d does the
     standard deviation of q·k grow with?"""
 )
-def divides_by_d(q, k, v, mask):
+def divides_by_d(q, k, v, mask=None):
     return _steps(q, k, v, mask, divide_by=q.shape[-1])
 
 
 @dot_product_attention.mistake("""You do not use the mask: right without one, wrong with one.""")
-def ignores_the_mask(q, k, v, mask):
+def ignores_the_mask(q, k, v, mask=None):
     return _steps(q, k, v, None, divide_by=q.shape[-1] ** 0.5)
 
 
@@ -126,15 +126,24 @@ def ignores_the_mask(q, k, v, mask):
     """Forbidden scores become zero, which is an ordinary score: exp(0) = 1. Which score gives a
     weight of zero?"""
 )
-def fills_with_zero(q, k, v, mask):
+def fills_with_zero(q, k, v, mask=None):
     return _steps(q, k, v, mask, divide_by=q.shape[-1] ** 0.5, fill=0.0)
+
+
+@dot_product_attention.mistake(
+    """Forbidden scores become a large negative number, which is a score like others. Where all that
+    a query may look at scores lower still, it looks where it may not. Which score loses against
+    every number?"""
+)
+def fills_with_a_finite_number(q, k, v, mask=None):
+    return _steps(q, k, v, mask, divide_by=q.shape[-1] ** 0.5, fill=-1e4)
 
 
 @dot_product_attention.mistake(
     """You mask the weights after the softmax, and a masked row no longer sums to one. At which of
     the four steps do forbidden places have to go?"""
 )
-def masks_the_weights(q, k, v, mask):
+def masks_the_weights(q, k, v, mask=None):
     p = (q @ k.mT / q.shape[-1] ** 0.5).softmax(dim=-1)
     p = p if mask is None else p * mask
     return p @ v, p
@@ -144,7 +153,7 @@ def masks_the_weights(q, k, v, mask):
     """You normalise over the queries: in each column of p the weights sum to one. Which axis holds
     the keys of one query?"""
 )
-def softmax_over_queries(q, k, v, mask):
+def softmax_over_queries(q, k, v, mask=None):
     return _steps(q, k, v, mask, divide_by=q.shape[-1] ** 0.5, dim=-2)
 
 
@@ -153,5 +162,5 @@ def softmax_over_queries(q, k, v, mask):
     seven digits only, and so is all that follows. Which kind of number takes the precision of what
     it divides?"""
 )
-def takes_the_root_in_float32(q, k, v, mask):
+def takes_the_root_in_float32(q, k, v, mask=None):
     return _steps(q, k, v, mask, divide_by=torch.sqrt(torch.tensor(q.shape[-1])))

@@ -84,8 +84,16 @@ def reverses_all_axes(Q, K):
     return Q @ K.T / Q.shape[-1] ** 0.5
 
 
+@scores.mistake(
+    """Right for one matrix, wrong for a batch: `np.dot` multiplies every sequence's queries with
+    every sequence's keys. Which product keeps to the last two axes and pairs the others?"""
+)
+def dot_of_all_sequences(Q, K):
+    return np.dot(Q, K.mT) / Q.shape[-1] ** 0.5
+
+
 def rows_of_scores(rng):
-    for shape in [(1, 1), (2, 2), (2, 3), (1, 4), (3, 1), (2, 3, 4)]:
+    for shape in [(3,), (2, 2), (2, 3), (1, 4), (3, 1), (2, 3, 4)]:
         yield dict(S=rng.normal(size=shape))
     yield dict(S=np.array([[1000.0, 999.0], [-1000.0, -1001.0]]))
     yield dict(S=np.array([[500.0, 500.0], [-500.0, -499.0]]))
@@ -119,6 +127,35 @@ softmax = Exercise(
 def wrong_axis(S):
     e = np.exp(S - S.max(axis=-2, keepdims=True))
     return e / e.sum(axis=-2, keepdims=True)
+
+
+@softmax.mistake(
+    """You add up along axis 0. For one row of scores that is the row, for a matrix it is a column,
+    for a batch it leads through the sequences. Counted from which end is the axis of the scores
+    that share one unit of weight always the same?"""
+)
+def axis_zero(S):
+    e = np.exp(S - S.max(axis=0, keepdims=True))
+    return e / e.sum(axis=0, keepdims=True)
+
+
+@softmax.mistake(
+    """Right for one matrix of scores. `axis=1` does not exist in a single row, and in a batch
+    (B, N, M) it runs over the queries. Counted from which end is a row's axis always the same?"""
+)
+def axis_one(S):
+    e = np.exp(S - S.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+@softmax.mistake(
+    """Right for one matrix, which you lay on its side so that each row's highest score meets its
+    row. `.T` reverses *all* axes, and in a batch they no longer meet. What lines a row's number up
+    with its row without turning anything round?"""
+)
+def laid_on_its_side(S):
+    e = np.exp(S.T - S.max(axis=-1))
+    return (e / e.sum(axis=0)).T
 
 
 @softmax.mistake(

@@ -42,7 +42,6 @@ t2t_cost = Exercise(
     cases=lambda rng: (
         dict(zip(("height", "width", "channels", "splits", "token_dim", "dim"), sizes))
         for sizes in [
-            (1, 1, 1, [(1, 1, 0)], 1, 1),
             (4, 6, 3, [(2, 2, 0)], 2, 5),
             (4, 4, 1, [(3, 2, 1), (1, 1, 0)], 2, 3),
             (8, 6, 2, [(3, 2, 1), (3, 2, 1)], 4, 3),
@@ -118,6 +117,22 @@ def one_map_for_all_three(height, width, channels, splits, token_dim, dim):
 )
 def nothing_after_attention(height, width, channels, splits, token_dim, dim):
     return _cost(height, width, channels, splits, token_dim, dim, maps=(3, 0))
+
+
+@t2t_cost.mistake(
+    """After the attention you count one linear map. The feed-forward network has two, and the
+    output of the attention has one as well."""
+)
+def one_map_after_attention(height, width, channels, splits, token_dim, dim):
+    return _cost(height, width, channels, splits, token_dim, dim, maps=(3, 1))
+
+
+@t2t_cost.mistake(
+    """After the attention you count two linear maps. Which one have you left out: the output's, or
+    one of the feed-forward network's?"""
+)
+def two_maps_after_attention(height, width, channels, splits, token_dim, dim):
+    return _cost(height, width, channels, splits, token_dim, dim, maps=(3, 2))
 
 
 @t2t_cost.mistake(

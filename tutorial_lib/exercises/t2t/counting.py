@@ -3,14 +3,15 @@
 from tutorial_lib.checking import Exercise
 from tutorial_lib.from_scratch import soft_split as np_soft_split
 
-SPLITS = [(1, 1, 1, 1, 0), (2, 2, 2, 2, 0), (3, 4, 2, 1, 0), (4, 6, 3, 2, 1), (5, 5, 3, 1, 1)]
-SPLITS += [(6, 7, 4, 3, 2), (1, 5, 3, 2, 1), (3, 8, 2, 3, 0)]  # height, width, k, s, p
-MORE = [(224, 224, 7, 4, 2), (56, 56, 3, 2, 1), (2, 9, 5, 1, 1), (9, 2, 5, 1, 1)]
+SPLITS = [(2, 2, 2, 2, 0), (2, 3, 1, 1, 0), (3, 4, 2, 1, 0), (4, 6, 3, 2, 1), (5, 4, 3, 1, 2)]
+SPLITS += [(8, 5, 4, 3, 2), (1, 5, 3, 2, 1), (3, 8, 2, 3, 0)]  # height, width, k, s, p
+MORE = [(224, 224, 7, 4, 2), (56, 56, 3, 2, 1), (2, 4, 3, 2, 1)]
+TOO_SMALL = [(2, 9, 5, 2, 1), (9, 2, 5, 1, 1), (2, 5, 3, 1, 0)]
 
 
 def image_sizes(rng):
     names = ("height", "width", "k", "s", "p")
-    for sizes in [*SPLITS, *MORE]:
+    for sizes in [*SPLITS, *MORE, *TOO_SMALL]:
         yield dict(zip(names, sizes))
 
 
@@ -47,6 +48,26 @@ def counts_steps(height, width, k, s, p):
 
 
 @token_count.mistake(
+    """You add the one before you divide: (h + 2p − k + 1) // s. Right for a stride of 1. Is it a
+    pixel that is missing, or a window?"""
+)
+def adds_one_before_dividing(height, width, k, s, p):
+    if min(height, width) + 2 * p < k:
+        raise ValueError
+    return (height + 2 * p - k + 1) // s, (width + 2 * p - k + 1) // s
+
+
+@token_count.mistake(
+    """The last window of yours hangs over by a pixel: you take k − 1 off where a window is k pixels
+    long. From beginning to beginning, how many pixels are there for steps?"""
+)
+def one_pixel_too_many(height, width, k, s, p):
+    if min(height, width) + 2 * p < k:
+        raise ValueError
+    return (height + 2 * p - k + 1) // s + 1, (width + 2 * p - k + 1) // s + 1
+
+
+@token_count.mistake(
     """The padding is counted once. There are p pixels of zeros on each side of the image: how many
     at both ends together?"""
 )
@@ -77,7 +98,9 @@ def forgets_the_padding(height, width, k, s, p):
     should happen to the pixels that are left over?"""
 )
 def rounds_up(height, width, k, s, p):
-    return _count(height, width, lambda side: -((k - side - 2 * p) // s) + 1)
+    if min(height, width) + 2 * p < k:
+        raise ValueError
+    return -((k - height - 2 * p) // s) + 1, -((k - width - 2 * p) // s) + 1
 
 
 @token_count.mistake(
@@ -91,6 +114,16 @@ def divides_by_the_stride(height, width, k, s, p):
 
 
 @token_count.mistake(
+    """You divide the padded image by k: windows side by side, as in a hard split. How far is it
+    from one window to the next?"""
+)
+def divides_by_the_window(height, width, k, s, p):
+    if min(height, width) + 2 * p < k:
+        raise ValueError
+    return (height + 2 * p) // k, (width + 2 * p) // k
+
+
+@token_count.mistake(
     """Your error comes too early: you compare the window with the image as it is. A window may hang
     over the border by p pixels. With what should its side be compared?"""
 )
@@ -101,11 +134,31 @@ def checks_before_padding(height, width, k, s, p):
 
 
 @token_count.mistake(
+    """Your error comes too early: you count the padding once. There are p pixels of zeros on each
+    side of the image. With what should the window's side be compared?"""
+)
+def checks_with_one_padding(height, width, k, s, p):
+    if min(height, width) + p < k:
+        raise ValueError
+    return np_soft_split.token_count(height, width, k, s, p)
+
+
+@token_count.mistake(
     """You look at the height alone. An image can be tall enough for a window and too narrow for it;
     then your count of columns is zero or less. Which side decides whether a window fits?"""
 )
 def checks_the_height_only(height, width, k, s, p):
     if height + 2 * p < k:
+        raise ValueError
+    return (height + 2 * p - k) // s + 1, (width + 2 * p - k) // s + 1
+
+
+@token_count.mistake(
+    """You look at the width alone. An image can be wide enough for a window and too low for it;
+    then your count of rows is zero or less. Which side decides whether a window fits?"""
+)
+def checks_the_width_only(height, width, k, s, p):
+    if width + 2 * p < k:
         raise ValueError
     return (height + 2 * p - k) // s + 1, (width + 2 * p - k) // s + 1
 
@@ -124,3 +177,12 @@ def lets_an_image_be_too_small(height, width, k, s, p):
 )
 def columns_first(height, width, k, s, p):
     return np_soft_split.token_count(width, height, k, s, p)
+
+
+@token_count.mistake(
+    """You return how many windows there are in all. Asked are their rows and their columns, which
+    say more: can you tell them from the product?"""
+)
+def windows_in_all(height, width, k, s, p):
+    rows, columns = np_soft_split.token_count(height, width, k, s, p)
+    return rows * columns

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from tutorial_lib.checking import Exercise
+from tutorial_lib.exercises.t2t.tensors import normal
 
 
 def squeeze_excitation(u, w_1, w_2):
@@ -23,18 +24,18 @@ def squeeze_excitation(u, w_1, w_2):
 
 def maps_and_matrices(rng):
     for batch, channels, height, width, reduced in [
-        (1, 1, 1, 1, 1),
         (1, 2, 1, 2, 1),
-        (1, 2, 2, 2, 1),
+        (1, 2, 2, 2, 2),
         (1, 4, 3, 2, 2),
         (2, 4, 2, 3, 1),
-        (3, 3, 3, 3, 2),
+        (3, 5, 3, 3, 2),
     ]:
-        u = torch.from_numpy(rng.normal(size=(batch, channels, height, width)))
-        w_1 = torch.from_numpy(rng.normal(size=(reduced, channels)))
-        w_2 = torch.from_numpy(rng.normal(size=(channels, reduced)))
-        yield dict(u=u.requires_grad_(), w_1=w_1, w_2=w_2)
-    yield dict(
+        u = normal(rng, batch, channels, height, width, wanted=batch > 1)
+        w_1 = normal(rng, reduced, channels, wanted=batch > 1)
+        with torch.no_grad():  # so that not every ReLU is shut
+            w_1[0] *= (u.mean(dim=(2, 3)) @ w_1[0]).sum().sign()
+        yield dict(u=u, w_1=w_1, w_2=normal(rng, channels, reduced, wanted=batch > 1))
+    yield dict(  # numbers as large as these leave no gradient to compare
         u=torch.from_numpy(100 * rng.random(size=(2, 2, 1, 3))).float(),
         w_1=torch.ones(1, 2),
         w_2=torch.tensor([[1.0], [-1.0]]),
@@ -77,6 +78,22 @@ def softmax_gate(u, w_1, w_2):
 )
 def no_sigmoid(u, w_1, w_2):
     return _gated(u, w_1, w_2, gate=lambda s: s)
+
+
+@squeeze_excitation.mistake(
+    """A tanh in place of the sigmoid: your gates lie between −1 and 1, and a channel can change its
+    sign. Between which two numbers should a gate lie?"""
+)
+def tanh_gate(u, w_1, w_2):
+    return _gated(u, w_1, w_2, gate=torch.tanh)
+
+
+@squeeze_excitation.mistake(
+    """ReLU and sigmoid are exchanged: your gates can be as large as they like, and half of them are
+    zero. Which of the two makes a number between 0 and 1, and where is it needed?"""
+)
+def bends_exchanged(u, w_1, w_2):
+    return _gated(u, w_1, w_2, bend=torch.sigmoid, gate=F.relu)
 
 
 @squeeze_excitation.mistake(
@@ -157,3 +174,10 @@ def squeezes_the_batch(u, w_1, w_2):
 )
 def sums_for_a_mean(u, w_1, w_2):
     return _gated(u, w_1, w_2, z=u.sum(dim=(2, 3)))
+
+
+@squeeze_excitation.mistake(
+    """You return the gates, spread over the pixels. Which step of the three formulas is missing?"""
+)
+def returns_the_gates_for_every_pixel(u, w_1, w_2):
+    return _gated(u, w_1, w_2, scale=lambda u, s: s.expand_as(u))

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from tutorial_lib.checking import Exercise
+from tutorial_lib.exercises.t2t.tensors import normal
 
 
 def ghost_module(x, primary, cheap):
@@ -26,18 +27,17 @@ def ghost_module(x, primary, cheap):
 
 def maps_and_two_kernels(rng):
     for batch, channels, m, ratio, k, d, height, width in [
-        (1, 1, 1, 2, 1, 1, 1, 1),
         (1, 1, 2, 2, 1, 3, 2, 2),
         (1, 2, 2, 2, 3, 3, 2, 3),
-        (1, 2, 2, 3, 1, 1, 2, 2),
-        (2, 3, 2, 3, 3, 1, 3, 2),
+        (1, 2, 2, 3, 1, 1, 2, 1),
+        (2, 3, 2, 3, 5, 1, 3, 2),
         (2, 3, 3, 2, 1, 5, 4, 3),
         (1, 2, 4, 4, 3, 3, 3, 3),
     ]:
         yield dict(
-            x=torch.from_numpy(rng.normal(size=(batch, channels, height, width))),
-            primary=torch.from_numpy(rng.normal(size=(m, channels, k, k))),
-            cheap=torch.from_numpy(rng.normal(size=(m * (ratio - 1), 1, d, d))),
+            x=normal(rng, batch, channels, height, width, wanted=batch > 1),
+            primary=normal(rng, m, channels, k, k, wanted=batch > 1),
+            cheap=normal(rng, m * (ratio - 1), 1, d, d, wanted=batch > 1),
         )
 
 
@@ -148,3 +148,67 @@ def adds_the_intrinsic(x, primary, cheap):
     intrinsic, ghosts = _parts(x, primary, cheap)
     own = intrinsic.repeat_interleave(len(cheap) // len(primary), dim=1)
     return torch.cat([intrinsic, ghosts + own], dim=1)
+
+
+@ghost_module.mistake(
+    """Maps and ghosts are interleaved: each map is followed by its own ghosts. The next layer's
+    weights expect all intrinsic maps in front."""
+)
+def interleaved(x, primary, cheap):
+    intrinsic, ghosts = _parts(x, primary, cheap)
+    own = ghosts.unflatten(1, (len(primary), -1))  # (B, m, s − 1, H, W)
+    return torch.cat([intrinsic[:, :, None], own], dim=2).flatten(1, 2)
+
+
+@ghost_module.mistake(
+    """The ghosts are right and their order is not: yours are the first ghost of each map, then the
+    second of each. In the task, the first s − 1 belong to map 0."""
+)
+def ghosts_in_turn(x, primary, cheap):
+    intrinsic, ghosts = _parts(x, primary, cheap)
+    turned = ghosts.unflatten(1, (len(primary), -1)).transpose(1, 2).flatten(1, 2)
+    return torch.cat([intrinsic, turned], dim=1)
+
+
+@ghost_module.mistake(
+    """The padding of the second kernel, d // 2, is in both convolutions. Unless k = d, your maps
+    have another size than x. What keeps the size under a kernel of k × k?"""
+)
+def pads_both_for_d(x, primary, cheap):
+    d = cheap.shape[-1]
+    return _padded(x, primary, cheap, d // 2, d // 2)
+
+
+@ghost_module.mistake(
+    """There is a ReLU after each convolution, as in the authors' code; the equations of the paper
+    and this task have none."""
+)
+def bends_after_both(x, primary, cheap):
+    return bends_in_between(x, primary, cheap).relu()
+
+
+@ghost_module.mistake(
+    """The first convolution is padded by one pixel, which is right for k = 3 alone. On what does
+    the padding that keeps the size depend?"""
+)
+def pads_the_first_by_one(x, primary, cheap):
+    return _padded(x, primary, cheap, 1, cheap.shape[-1] // 2)
+
+
+@ghost_module.mistake(
+    """The second convolution is padded by one pixel, which is right for d = 3 alone. On what does
+    the padding that keeps the size depend?"""
+)
+def pads_the_second_by_one(x, primary, cheap):
+    return _padded(x, primary, cheap, primary.shape[-1] // 2, 1)
+
+
+@ghost_module.mistake(
+    """The intrinsic maps are right, and the ghosts are made of what a ReLU has left of them. The
+    equations of the paper and this task have none."""
+)
+def ghosts_of_bent_maps(x, primary, cheap):
+    intrinsic = _parts(x, primary, cheap)[0]
+    padding = cheap.shape[-1] // 2
+    ghosts = F.conv2d(intrinsic.relu(), cheap, padding=padding, groups=len(primary))
+    return torch.cat([intrinsic, ghosts], dim=1)

@@ -1,9 +1,9 @@
-"""Attention in linear time: random features, and the order of the brackets."""
+"""Attention in linear time: random features whose products are exponentials."""
 
 import torch
 
 from tutorial_lib.checking import Exercise
-from tutorial_lib.layers import performer
+from tutorial_lib.exercises.t2t.tensors import normal
 
 
 def positive_features(x, w):
@@ -21,16 +21,15 @@ def positive_features(x, w):
 
 def tokens_and_directions(rng):
     for shape, m in [
-        ((1, 1), 1),
         ((2, 2), 1),
         ((1, 4), 2),
         ((3, 4), 3),
         ((2, 3, 4), 5),
         ((4, 9), 4),
     ]:
-        x = torch.from_numpy(rng.normal(size=shape)).requires_grad_()
-        yield dict(x=x, w=torch.from_numpy(rng.normal(size=(m, shape[-1]))))
-    x, w = torch.from_numpy(rng.normal(size=(2, 3))), torch.from_numpy(rng.normal(size=(4, 3)))
+        wanted = shape[0] > 1
+        yield dict(x=normal(rng, *shape, wanted=wanted), w=normal(rng, m, shape[-1], wanted=wanted))
+    x, w = normal(rng, 2, 3, wanted=False), normal(rng, 4, 3, wanted=False)
     yield dict(x=x.float(), w=w.float())
     yield dict(x=torch.zeros(1, 4, dtype=torch.float64), w=torch.ones(2, 4, dtype=torch.float64))
 
@@ -144,111 +143,39 @@ def relu_features(x, w):
     return _features(x, w, bend=torch.relu)
 
 
-linear_attention = Exercise(
-    performer.linear_attention,
-    level=2,
-    minutes=10,
-    cases=lambda rng: (
-        {
-            **{
-                name: torch.from_numpy(rng.random(size=(*batch, length, m)) + 0.5)
-                for name, length in [("phi_q", n), ("phi_k", M)]
-            },
-            "v": torch.from_numpy(rng.normal(size=(*batch, M, d))).requires_grad_(),
-        }
-        for batch, n, M, m, d in [
-            ((), 1, 1, 1, 1),
-            ((), 1, 2, 1, 1),
-            ((), 2, 3, 2, 1),
-            ((), 3, 2, 4, 2),
-            ((), 3, 3, 3, 3),
-            ((2,), 2, 4, 3, 2),
-            ((2, 2), 3, 1, 2, 3),
-        ]
-    ),
-    hints=(
-        "The weight of key j for query i is φ(q_i)·φ(k_j), divided by the sum of these over j. "
-        "Pull φ(q_i) out of both sums: what is left does not depend on i.",
-        "Numerator: φ(q_i) times Σ_j φ(k_j) v_jᵀ, a matrix (m, d_v) for all queries. Denominator: "
-        "φ(q_i) times Σ_j φ(k_j), a vector of m numbers.",
-        "`phi_k.mT @ v` is that matrix and `phi_k.sum(dim=-2)` that vector. φ(q) multiplies both; "
-        "give the vector a last axis of size 1, so that the division is one for each query.",
-    ),
+@positive_features.mistake(
+    """m and d are exchanged: w holds a row for each direction. Which of the two is the number of
+    features of a query?"""
 )
+def sizes_exchanged(x, w):
+    d, m = w.shape
+    x = x / d**0.25
+    return torch.exp(x @ w.mT - (x * x).sum(dim=-1, keepdim=True) / 2) / m**0.5
 
 
-@linear_attention.mistake(
-    """The division is missing: the weights of a query do not sum to one, and the output grows with
-    the number of keys. By what does the softmax divide?"""
+@positive_features.mistake(
+    """You shrink the directions too, so x is divided by √d in the products with w and by its root
+    in the square. Which of the two does the formula put a hat on?"""
 )
-def never_divides(phi_q, phi_k, v):
-    return phi_q @ (phi_k.mT @ v)
+def shrinks_the_directions_too(x, w):
+    m, d = w.shape
+    x = x / d**0.25
+    return torch.exp(x @ (w / d**0.25).mT - (x * x).sum(dim=-1, keepdim=True) / 2) / m**0.5
 
 
-@linear_attention.mistake(
-    """You divide by the sum over the queries: each key then hands out one unit of itself. It is the
-    weights of a *query* that sum to one. Which of the two feature tensors is summed, and along
-    which axis?"""
+@positive_features.mistake(
+    """You take the mean of the squares where |x̂|² is their sum. The longer x, the less you
+    subtract."""
 )
-def normalises_over_queries(phi_q, phi_k, v):
-    weights = phi_q @ phi_k.mT
-    return weights / weights.sum(dim=-2, keepdim=True) @ v
+def mean_of_the_squares(x, w):
+    m, d = w.shape
+    x = x / d**0.25
+    return torch.exp(x @ w.mT - (x * x).mean(dim=-1, keepdim=True) / 2) / m**0.5
 
 
-@linear_attention.mistake(
-    """You take a softmax of the features' products. They are estimates of the exponentials already;
-    taking the exponential once more makes another attention, and needs the N × M matrix."""
+@positive_features.mistake(
+    """You add |x̂|²/2. E[exp(w·q)] is exp(|q|²/2) already: should the square make a long query's
+    features larger or smaller?"""
 )
-def softmax_on_top(phi_q, phi_k, v):
-    return (phi_q @ phi_k.mT).softmax(dim=-1) @ v
-
-
-@linear_attention.mistake(
-    """You divide by the number of keys. That is their mean when all weights are equal; what is the
-    sum of this query's weights?"""
-)
-def divides_by_the_keys(phi_q, phi_k, v):
-    return phi_q @ (phi_k.mT @ v) / phi_k.shape[-2]
-
-
-@linear_attention.mistake(
-    """You normalise query features and key features each for themselves, so that each sums to one
-    over the m features. The sum of a query's weights over the keys is then still not one. Which
-    sum should it be?"""
-)
-def normalises_features(phi_q, phi_k, v):
-    phi_q, phi_k = (phi / phi.sum(dim=-1, keepdim=True) for phi in (phi_q, phi_k))
-    return phi_q @ (phi_k.mT @ v)
-
-
-@linear_attention.mistake(
-    """One denominator for all queries: you sum over everything. Each query has weights of its own,
-    and they are to sum to one for each of them."""
-)
-def one_sum_for_all(phi_q, phi_k, v):
-    total = (phi_q @ phi_k.mT).sum(dim=(-2, -1), keepdim=True)
-    return phi_q @ (phi_k.mT @ v) / total
-
-
-@linear_attention.mistake(
-    """You normalise each key's features first. Then a key that should weigh twice as much as
-    another weighs the same: its length is gone before the query sees it. What sums to one?"""
-)
-def normalises_each_key(phi_q, phi_k, v):
-    return linear_attention.reference(phi_q, phi_k / phi_k.sum(dim=-1, keepdim=True), v)
-
-
-@linear_attention.mistake(
-    """Each *feature* of yours sums to one over the keys. The query's weights then sum to the sum of
-    its own features, which is one only by chance. Where does the query enter the denominator?"""
-)
-def normalises_each_feature(phi_q, phi_k, v):
-    return phi_q @ ((phi_k / phi_k.sum(dim=-2, keepdim=True)).mT @ v)
-
-
-@linear_attention.mistake(
-    """Almost: you add a small number to the denominator, against a division by zero, and it can be
-    seen in the result. All features are positive. Can their products sum to zero?"""
-)
-def adds_a_millionth(phi_q, phi_k, v):
-    return phi_q @ (phi_k.mT @ v) / ((phi_q @ phi_k.mT).sum(dim=-1, keepdim=True) + 1e-6)
+def adds_the_square(x, w):
+    return _features(x, w, squares=-1)

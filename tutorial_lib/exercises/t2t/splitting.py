@@ -1,4 +1,4 @@
-"""Overlapping windows: which pixels, and the way back."""
+"""Overlapping windows: which pixels."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from tutorial_lib.from_scratch import soft_split as np_soft_split
 
 def images_to_split(rng):
     for (height, width, k, s, p), (batch, channels) in zip(
-        SPLITS, [(1, 1), (1, 1), (1, 2), (1, 1), (2, 1), (1, 2), (2, 3), (1, 1)]
+        SPLITS, [(2, 1), (1, 2), (1, 2), (1, 1), (2, 1), (1, 2), (2, 3), (1, 1)]
     ):
         images = rng.normal(size=(batch, height, width, channels))
         yield dict(images=images, k=k, s=s, p=p)
@@ -39,7 +39,7 @@ def _windows(images, k, s, p):
     return np_soft_split.soft_split(images, k, s, p).reshape(B, -1, k, k, C)
 
 
-def _tokens(windows):
+def tokens_of(windows):
     return windows.reshape(*windows.shape[:2], -1)
 
 
@@ -48,7 +48,7 @@ def _tokens(windows):
     pixel stand together. Which axis of a window should vary fastest?"""
 )
 def channel_major(images, k, s, p):
-    return _tokens(np.moveaxis(_windows(images, k, s, p), -1, 2))
+    return tokens_of(np.moveaxis(_windows(images, k, s, p), -1, 2))
 
 
 @soft_split.mistake(
@@ -56,7 +56,7 @@ def channel_major(images, k, s, p):
     the rows of a window, and which axis of the result does it fill?"""
 )
 def transposes_windows(images, k, s, p):
-    return _tokens(_windows(images, k, s, p).swapaxes(2, 3))
+    return tokens_of(_windows(images, k, s, p).swapaxes(2, 3))
 
 
 @soft_split.mistake(
@@ -70,11 +70,36 @@ def windows_by_columns(images, k, s, p):
 
 
 @soft_split.mistake(
+    """You take the images as (B, W, H, C): windows and pixels both run down the columns. In an
+    array of an image, which of its two axes comes first?"""
+)
+def columns_for_rows(images, k, s, p):
+    return np_soft_split.soft_split(images.swapaxes(1, 2), k, s, p)
+
+
+@soft_split.mistake(
+    """You read the images as (B, C, H, W), PyTorch's order: your windows lie on columns and
+    channels. Which axis is the last one here?"""
+)
+def channels_first(images, k, s, p):
+    return np_soft_split.soft_split(images.transpose(0, 2, 3, 1), k, s, p)
+
+
+@soft_split.mistake(
     """There are no zeros around your image, so the windows at its border are missing, or an image
     holds no window at all. By how much should it grow before it is cut?"""
 )
 def without_padding(images, k, s, p):
     return np_soft_split.soft_split(images, k, s, 0)
+
+
+@soft_split.mistake(
+    """All 2p zeros stand at the lower and the right end of yours, so the first window begins at the
+    image's corner. How many belong above and on the left?"""
+)
+def pads_at_the_end(images, k, s, p):
+    padded = np.pad(images, ((0, 0), (0, 2 * p), (0, 2 * p), (0, 0)))
+    return np_soft_split.soft_split(padded, k, s, 0)
 
 
 @soft_split.mistake(
@@ -114,6 +139,15 @@ def pads_batch_and_channels(images, k, s, p):
 
 
 @soft_split.mistake(
+    """You pad the last two axes, as one does in PyTorch. Here these are the columns and the
+    channels: which axes of (B, H, W, C) have a border?"""
+)
+def pads_the_last_two_axes(images, k, s, p):
+    padded = np.pad(images, ((0, 0), (0, 0), (p, p), (p, p)))
+    return np_soft_split.soft_split(padded, k, s, 0)
+
+
+@soft_split.mistake(
     """The windows you cut are larger than the place you made for them: `np.pad(images, p)` widens
     the batch and the channels too. What width does each of the four axes need?"""
 )
@@ -134,154 +168,3 @@ def pads_all_and_cuts(images, k, s, p):
 )
 def loses_the_dtype(images, k, s, p):
     return np_soft_split.soft_split(images.astype(np.float64), k, s, p)
-
-
-def gradients_to_fold(rng):
-    for case in images_to_split(rng):
-        images, *split = case.values()
-        T = np_soft_split.soft_split(images, *split)
-        dT = rng.normal(size=T.shape).astype(images.dtype)
-        yield dict(dT=dT, shape=images.shape, **dict(zip("ksp", split)))
-    yield dict(dT=np.ones((1, 4, 4)), shape=(1, 3, 3, 1), k=2, s=1, p=0)
-
-
-soft_split_backward = Exercise(
-    np_soft_split.soft_split_backward,
-    level=4,
-    minutes=20,
-    cases=gradients_to_fold,
-    hints=(
-        "A pixel that went into three windows moves the loss along three ways. How do the "
-        "gradients of several ways to one number combine?",
-        "The forward read `padded[slices]` into `windows[:, :, :, y, x]`. Write the same loops "
-        "with the arrow turned round: start from zeros, and add.",
-        "Reshape dT to (B, rows, columns, k, k, C); in the loops `padded[:, y : y + s * rows : s, "
-        "x : x + s * columns : s] += dwindows[:, :, :, y, x]`; cut p pixels off each side.",
-    ),
-)
-
-
-def _covering(shape, k, s, p):
-    """How many windows cover each pixel."""
-    T = np_soft_split.soft_split(np.ones(shape), k, s, p)
-    return np_soft_split.soft_split_backward(np.ones_like(T), shape, k, s, p)
-
-
-def _padded_sum(dT, shape, k, s, p):
-    """The gradient of the padded image."""
-    B, H, W, C = shape
-    return np_soft_split.soft_split_backward(dT, (B, H + 2 * p, W + 2 * p, C), k, s, 0)
-
-
-@soft_split_backward.mistake(
-    """You average where windows overlap. That puts an *image* back together; a gradient is the sum
-    over all ways from a pixel to the loss. Test yourself with the last case: what is ∂L/∂I for the
-    middle pixel if L is the sum of all tokens, and the pixel is in four of them?"""
-)
-def averages_overlaps(dT, shape, k, s, p):
-    summed = np_soft_split.soft_split_backward(dT, shape, k, s, p)
-    return summed / np.maximum(_covering(shape, k, s, p), 1).astype(dT.dtype)
-
-
-@soft_split_backward.mistake(
-    """You assign where the task is to add: each slice overwrites what the ones before it left, and
-    a pixel keeps one window's gradient. Which windows had a copy of the pixel?"""
-)
-def last_slice_wins(dT, shape, k, s, p):
-    B, H, W, C = shape
-    rows, columns = np_soft_split.token_count(H, W, k, s, p)
-    dwindows = dT.reshape(B, rows, columns, k, k, C)
-    padded = np.zeros((B, H + 2 * p, W + 2 * p, C), dT.dtype)
-    for y in range(k):
-        for x in range(k):
-            padded[:, y : y + s * rows : s, x : x + s * columns : s] = dwindows[:, :, :, y, x]
-    return padded[:, p : p + H, p : p + W]
-
-
-@soft_split_backward.mistake(
-    """Window after window you assign where the task is to add: each overwrites what its neighbours
-    left there. Which windows had a copy of the pixel?"""
-)
-def last_window_wins(dT, shape, k, s, p):
-    B, H, W, C = shape
-    rows, columns = np_soft_split.token_count(H, W, k, s, p)
-    dwindows = dT.reshape(B, rows, columns, k, k, C)
-    padded = np.zeros((B, H + 2 * p, W + 2 * p, C), dT.dtype)
-    for i, j in np.ndindex(rows, columns):
-        padded[:, i * s : i * s + k, j * s : j * s + k] = dwindows[:, i, j]
-    return padded[:, p : p + H, p : p + W]
-
-
-@soft_split_backward.mistake(
-    """The gradient of the zeros around the image is still there: the result is larger than the
-    image by 2p. Nothing learns from a padding; where does the image begin inside it?"""
-)
-def keeps_the_padding(dT, shape, k, s, p):
-    return _padded_sum(dT, shape, k, s, p)
-
-
-@soft_split_backward.mistake(
-    """You cut the padding off at one end only, so the gradient lies p pixels too far down and to
-    the right. Pixel (0, 0) of the image is pixel (p, p) of the padded one."""
-)
-def crops_from_the_corner(dT, shape, k, s, p):
-    return _padded_sum(dT, shape, k, s, p)[:, : shape[1], : shape[2]]
-
-
-@soft_split_backward.mistake(
-    """With padding you are right, and without it nothing is left: the result has no pixels. What is
-    `x[p:-p]` for p = 0?"""
-)
-def slices_to_minus_p(dT, shape, k, s, p):
-    return _padded_sum(dT, shape, k, s, p)[:, p:-p, p:-p]
-
-
-@soft_split_backward.mistake(
-    """You add into an image without its padding, and the windows at the end do not fit into it. The
-    forward read from the padded image: where should their gradients go first?"""
-)
-def adds_into_the_bare_image(dT, shape, k, s, p):
-    B, H, W, C = shape
-    rows, columns = np_soft_split.token_count(H, W, k, s, p)
-    dwindows = dT.reshape(B, rows, columns, k, k, C)
-    dI = np.zeros(shape, dT.dtype)
-    for y in range(k):
-        for x in range(k):
-            dI[:, y : y + s * rows : s, x : x + s * columns : s] += dwindows[:, :, :, y, x]
-    return dI
-
-
-@soft_split_backward.mistake(
-    """The padding is forgotten: you count the windows of the image as it is, and dT holds those of
-    the padded one. On which image did the forward lay its windows?"""
-)
-def forgets_the_padding(dT, shape, k, s, p):
-    return np_soft_split.soft_split_backward(dT, shape, k, s, 0)
-
-
-@soft_split_backward.mistake(
-    """Rows and columns of each window are swapped. The forward put the row of a window before its
-    column; in which order does your reshape take them apart?"""
-)
-def swaps_axes_of_windows(dT, shape, k, s, p):
-    windows = dT.reshape(*dT.shape[:2], k, k, -1).swapaxes(2, 3)
-    return np_soft_split.soft_split_backward(_tokens(windows), shape, k, s, p)
-
-
-@soft_split_backward.mistake(
-    """You take the features apart channel by channel, as PyTorch's fold does. In which order did
-    `soft_split` write them?"""
-)
-def reads_channel_major(dT, shape, k, s, p):
-    windows = np.moveaxis(dT.reshape(*dT.shape[:2], -1, k, k), 2, -1)
-    return np_soft_split.soft_split_backward(_tokens(windows), shape, k, s, p)
-
-
-@soft_split_backward.mistake(
-    """You keep one pixel of each window, its first, and drop the gradients of the others. Every
-    feature of a token is a copy of some pixel: how many loops does that take?"""
-)
-def only_the_first_pixel(dT, shape, k, s, p):
-    windows = dT.reshape(*dT.shape[:2], k, k, -1).copy()
-    windows[:, :, 1:], windows[:, :, :, 1:] = 0, 0
-    return np_soft_split.soft_split_backward(_tokens(windows), shape, k, s, p)

@@ -1,113 +1,11 @@
-"""From tokens to an image and to fewer tokens again: a bug to find, and the whole module."""
+"""From an image to fewer and fewer tokens: the whole module."""
 
 import torch
 import torch.nn.functional as F
 
 from tutorial_lib.checking import Exercise
+from tutorial_lib.exercises.t2t.tensors import normal
 from tutorial_lib.from_scratch.soft_split import token_count
-
-
-def restructure(tokens, rows, columns):
-    """Put tokens back on their grid, their features as channels.
-
-    tokens (B, rows · columns, C) tensor, numbered row by row  ->  image (B, C, rows, columns)
-    """
-    B, _, C = tokens.shape
-    image = tokens.mT
-    return image.reshape(B, C, rows, columns)
-
-
-def buggy_restructure(tokens, rows, columns):
-    """Put tokens back on their grid, their features as channels.
-
-    tokens (B, rows · columns, C) tensor, numbered row by row  ->  image (B, C, rows, columns)
-
-    This version trains and all its shapes are right, but what the next split takes for neighbours
-    are none. Find the one wrong line.
-    """
-    B, _, C = tokens.shape
-    image = tokens
-    return image.reshape(B, C, rows, columns)
-
-
-def tokens_on_grids(rng):
-    for batch, rows, columns, features in [
-        (1, 1, 1, 2),
-        (1, 2, 2, 2),
-        (1, 2, 3, 2),
-        (1, 1, 3, 2),
-        (2, 3, 2, 4),
-        (2, 4, 4, 1),
-    ]:
-        tokens = torch.from_numpy(rng.normal(size=(batch, rows * columns, features)))
-        yield dict(tokens=tokens.requires_grad_(), rows=rows, columns=columns)
-    yield dict(tokens=torch.arange(12.0).reshape(1, 6, 2), rows=3, columns=2)
-
-
-restructure = Exercise(
-    restructure,
-    start=buggy_restructure,
-    level=2,
-    minutes=10,
-    cases=tokens_on_grids,
-    hints=(
-        "Number the entries of a small tensor, such as `torch.arange(12.0).reshape(1, 6, 2)`, and "
-        "look at channel 0 of the image. Is it feature 0 of every token?",
-        "A reshape never moves a number. In memory the features of a token are neighbours; in an "
-        "image (C, rows, columns) the pixels of a channel are.",
-        "Bring the features in front of the tokens before the reshape: which two axes change "
-        "places?",
-    ),
-)
-
-
-@restructure.mistake(
-    """Now rows and columns have changed places: token 1 lies below token 0 and not beside it. On a
-    square grid the image is mirrored along its diagonal. Which of the two new axes varies faster
-    when tokens are numbered row by row?"""
-)
-def mirrored(tokens, rows, columns):
-    return tokens.mT.reshape(*tokens.mT.shape[:2], columns, rows).mT
-
-
-@restructure.mistake(
-    """The image is right with its channels last, (B, rows, columns, C), as in our NumPy. PyTorch's
-    unfold and convolutions read the channels from axis 1. What is missing?"""
-)
-def channels_last(tokens, rows, columns):
-    return tokens.reshape(len(tokens), rows, columns, -1)
-
-
-@restructure.mistake(
-    """The numbers are in place and the last two axes are not: (B, C, columns, rows). Your `permute`
-    turns all of (rows, columns, C) round. Which of the three has to move?"""
-)
-def permutes_too_much(tokens, rows, columns):
-    return tokens.unflatten(1, (rows, columns)).permute(0, 3, 2, 1)
-
-
-@restructure.mistake(
-    """The tokens run backwards: the last one has become pixel (0, 0). Where did you turn their
-    order round?"""
-)
-def backwards(tokens, rows, columns):
-    return tokens.flip(1).mT.reshape(len(tokens), -1, rows, columns)
-
-
-@restructure.mistake(
-    """You reshape to (B, rows, C, columns) and then swap the first two: still nothing has moved a
-    token's features apart. Where in memory are feature 0 of token 0 and feature 0 of token 1?"""
-)
-def swaps_after_reshape(tokens, rows, columns):
-    return tokens.reshape(len(tokens), rows, -1, columns).transpose(1, 2)
-
-
-@restructure.mistake(
-    """One image alone comes out right, and images of a batch are mixed: `.T` turns all three axes
-    round, the batch too. Which two should change places?"""
-)
-def turns_the_batch_too(tokens, rows, columns):
-    return tokens.permute(2, 1, 0).reshape(len(tokens), -1, rows, columns)
 
 
 def tokens_to_token(images, splits, weights, project):
@@ -138,19 +36,20 @@ def tokens_to_token(images, splits, weights, project):
 
 def images_and_weights(rng):
     for batch, channels, height, width, splits, features in [
-        (1, 1, 2, 2, [(1, 1, 0)], []),
+        (1, 1, 2, 3, [(1, 1, 0)], []),
         (1, 1, 4, 4, [(2, 2, 0), (2, 1, 0)], [1]),
-        (1, 1, 4, 6, [(3, 2, 1), (3, 1, 1)], [2]),
-        (2, 1, 8, 8, [(3, 2, 1), (3, 2, 1), (3, 1, 1)], [2, 2]),
-        (2, 3, 7, 9, [(3, 2, 1), (3, 2, 1), (2, 1, 0)], [3, 2]),
-        (1, 1, 5, 1, [(1, 2, 0), (1, 1, 1)], [2]),
+        (1, 1, 4, 6, [(3, 2, 1), (2, 1, 1)], [2]),
+        (3, 1, 6, 4, [(3, 1, 1), (3, 2, 1)], [2]),  # the last split steps by 2
+        (2, 3, 7, 9, [(3, 1, 1), (3, 2, 1), (3, 1, 0)], [3, 2]),
+        (1, 2, 5, 1, [(3, 2, 1), (3, 1, 2)], [3]),  # and here pads by more than it steps
     ]:
-        images = torch.from_numpy(rng.normal(size=(batch, channels, height, width)))
+        wanted = batch > 1
+        images = normal(rng, batch, channels, height, width, wanted=wanted)
         weights, depth = [], channels
         for (k, _, _), width_after in zip(splits, features):
-            weights.append(torch.from_numpy(rng.normal(size=(k * k * depth, width_after))))
+            weights.append(normal(rng, k * k * depth, width_after, wanted=wanted))
             depth = width_after
-        project = torch.from_numpy(rng.normal(size=(splits[-1][0] ** 2 * depth, 2)))
+        project = normal(rng, splits[-1][0] ** 2 * depth, 2, wanted=wanted)
         yield dict(images=images, splits=splits, weights=weights, project=project)
 
 
@@ -205,6 +104,17 @@ def swaps_the_grid(images, splits, weights, project):
 
 
 @tokens_to_token.mistake(
+    """Your image lies on its side: (B, C, columns, rows). On a square grid no shape complains, and
+    the picture is mirrored. Which of the last two axes does unfold take for the rows?"""
+)
+def lays_the_image_on_its_side(images, splits, weights, project):
+    def image(tokens, rows, columns):
+        return tokens.mT.unflatten(-1, (rows, columns)).mT
+
+    return _module(images, splits, weights, project, image=image)
+
+
+@tokens_to_token.mistake(
     """You take the grid for square, with √n tokens a side. An image that is wider than high has
     another grid. What says how many rows and columns a split makes?"""
 )
@@ -236,6 +146,24 @@ def without_a_bend(images, splits, weights, project):
     return _module(images, splits, weights, project, bend=lambda tokens: tokens)
 
 
+@tokens_to_token.mistake("""You bend by a GELU. Which function does the task put around T W?""")
+def bends_by_gelu(images, splits, weights, project):
+    return _module(images, splits, weights, project, bend=F.gelu)
+
+
+@tokens_to_token.mistake(
+    """A token's features go pixel by pixel in yours, as in our NumPy. The rows of W and `project`
+    are in the order of `F.unfold`: which of channel, row and column varies slowest there?"""
+)
+def pixel_by_pixel(images, splits, weights, project):
+    def turned(matrix, k):
+        """Its rows in another order, which is the same as the features in another order."""
+        return matrix.unflatten(0, (k * k, -1)).transpose(0, 1).flatten(0, 1)
+
+    weights = [turned(W, k) for (k, _, _), W in zip(splits, weights)]
+    return tokens_to_token.reference(images, splits, weights, turned(project, splits[-1][0]))
+
+
 @tokens_to_token.mistake(
     """You bend the pixels and not the tokens: tanh comes before the product with W. In the formula,
     tanh(T W), what is inside the brackets?"""
@@ -261,11 +189,46 @@ def last_cut_without_padding(images, splits, weights, project):
 
 
 @tokens_to_token.mistake(
+    """The last cut has only its window: neither stride nor padding reach unfold, which takes 1 and
+    0. All three numbers of a split count in the last one too."""
+)
+def last_cut_with_its_window_alone(images, splits, weights, project):
+    k = splits[-1][0]
+    return tokens_to_token.reference(images, [*splits[:-1], (k, 1, 0)], weights, project)
+
+
+@tokens_to_token.mistake(
+    """The last cut steps from pixel to pixel: without `stride=`, unfold takes 1. All three numbers
+    of a split count in the last one too."""
+)
+def last_cut_steps_by_one(images, splits, weights, project):
+    k, _, p = splits[-1]
+    return tokens_to_token.reference(images, [*splits[:-1], (k, 1, p)], weights, project)
+
+
+@tokens_to_token.mistake(
+    """The last cut uses the numbers of the split before: after the loop, k, s and p are still those
+    of its last round. Which entry of `splits` has not been read?"""
+)
+def numbers_of_the_split_before(images, splits, weights, project):
+    last = splits[len(weights) - 1] if weights else splits[-1]
+    return tokens_to_token.reference(images, [*splits[:-1], last], weights, project)
+
+
+@tokens_to_token.mistake(
     """Your windows do not overlap: the stride is k. That is a hard split in several steps; the
     point of T2T is that a pixel near a border is seen from both sides."""
 )
 def never_overlaps(images, splits, weights, project):
     return tokens_to_token.reference(images, [(k, k, p) for k, s, p in splits], weights, project)
+
+
+@tokens_to_token.mistake(
+    """The last cut uses the numbers of the first split. `splits` is read from the front in the
+    loop: which of its entries is for the last cut?"""
+)
+def numbers_of_the_first_split(images, splits, weights, project):
+    return tokens_to_token.reference(images, [*splits[:-1], splits[0]], weights, project)
 
 
 @tokens_to_token.mistake(

@@ -64,7 +64,7 @@ def _step(scores, log_p, finished, end, width, *, stay=0.0, totals=None):
 
 
 @beam_step.mistake(
-    """Each hypothesis gets its own best next word, and none dies: that is greedy search from K
+    """Each hypothesis gets its own best next word, and no second one: that is greedy search from K
     beginnings, side by side. Who competes with whom for a place in the beam?"""
 )
 def best_of_each(scores, log_p, finished, end, width):
@@ -188,3 +188,13 @@ def keeps_the_worst(scores, log_p, finished, end, width):
     possible = int((totals > -torch.inf).sum())
     scores, best = totals.flatten().topk(min(width, possible), largest=False)
     return scores, best // log_p.shape[1], best % log_p.shape[1]
+
+
+@beam_step.mistake(
+    """The right ways to go on, in the order of the table: the task wants them best first. Whoever
+    takes the first one for the answer takes any."""
+)
+def in_the_order_of_the_table(scores, log_p, finished, end, width):
+    scores, parents, words = generation.beam_step(scores, log_p, finished, end, width)
+    order = (parents * log_p.shape[1] + words).argsort()
+    return scores[order], parents[order], words[order]

@@ -26,8 +26,7 @@ def attend_with_cache(x, K, V, W_Q, W_K, W_V):
 
 def tokens_and_caches(rng):
     sizes = [
-        ((), 0, 1, 1, 1),
-        ((), 1, 1, 1, 1),
+        ((), 0, 2, 3, 1),
         ((), 1, 2, 3, 2),
         ((), 3, 4, 2, 2),
         ((), 2, 3, 3, 3),
@@ -68,6 +67,16 @@ attend_with_cache = Exercise(
 def overwrites_the_cache(x, K, V, W_Q, W_K, W_V):
     k, v = x @ W_K, x @ W_V
     return attention(x @ W_Q, k, v)[0], k, v
+
+
+@attend_with_cache.mistake(
+    """You drop the oldest token when the newest comes, so the cache never grows and something is
+    forgotten at each step. How many tokens may the newest one look at?"""
+)
+def drops_the_oldest(x, K, V, W_Q, W_K, W_V):
+    _, K, V = attend_with_cache.reference(x, K, V, W_Q, W_K, W_V)
+    K, V = K[..., 1:, :], V[..., 1:, :]
+    return attention(x @ W_Q, K, V)[0], K, V
 
 
 @attend_with_cache.mistake(

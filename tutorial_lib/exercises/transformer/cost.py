@@ -36,8 +36,8 @@ transformer_cost = Exercise(
     cases=lambda rng: (
         dict(zip(("dim", "hidden", "depth", "n", "m", "size"), sizes))
         for sizes in [
-            (1, 1, 1, 1, 1, 4),
-            (2, 3, 1, 1, 1, 1),
+            (2, 3, 5, 7, 6, 4),
+            (3, 2, 1, 1, 4, 1),
             (2, 8, 3, 5, 1, 2),
             (48, 192, 2, 1, 36, 4),
             (512, 2048, 6, 128, 196, 2),
@@ -100,6 +100,15 @@ def decoder_like_encoder(dim, hidden, depth, n, m, size):
 
 
 @transformer_cost.mistake(
+    """Your decoder layer has its three norms and one attention. Its words look at each other; what
+    else do they look at, and with which weights?"""
+)
+def decoder_with_one_attention(dim, hidden, depth, n, m, size):
+    right = _cost(dim, hidden, depth, n, m, size)
+    return right | {"decoder_layer": right["encoder_layer"] + 2 * dim}
+
+
+@transformer_cost.mistake(
     """The cache holds half of what is needed: keys say where to look. What is fetched from
     there?"""
 )
@@ -120,6 +129,22 @@ def caches_no_memory(dim, hidden, depth, n, m, size):
 )
 def caches_one_layer(dim, hidden, depth, n, m, size):
     return _cost(dim, hidden, depth, n, m, size, cache=2 * (n + m) * dim * size)
+
+
+@transformer_cost.mistake(
+    """Your cache is counted in numbers. The task asks for bytes: which argument says how many of
+    them a number takes?"""
+)
+def cache_in_numbers(dim, hidden, depth, n, m, size):
+    return _cost(dim, hidden, depth, n, m, size, cache=depth * 2 * (n + m) * dim)
+
+
+@transformer_cost.mistake(
+    """Your operations are those of a whole stack. Of how many layers does the task ask?"""
+)
+def flops_of_all_layers(dim, hidden, depth, n, m, size):
+    right = _cost(dim, hidden, depth, n, m, size)
+    return right | {"flops": depth * right["flops"]}
 
 
 @transformer_cost.mistake(

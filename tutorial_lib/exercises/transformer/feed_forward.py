@@ -8,7 +8,7 @@ from tutorial_lib.from_scratch import feed_forward as np_feed_forward
 
 
 def numbers_and_gradients(rng):
-    for shape in [(1,), (1, 1), (2, 3), (3, 1), (2, 3, 4)]:
+    for shape in [(3,), (2, 3), (3, 1), (2, 3, 4)]:
         yield dict(dy=rng.normal(size=shape), x=2 * rng.normal(size=shape))
     yield dict(dy=np.array([1.0, 1.0, 2.0]), x=np.array([-40.0, 0.0, 40.0]))
     single = np.float32
@@ -98,6 +98,14 @@ def density_without_its_constant(dy, x):
 
 
 @gelu_backward.mistake(
+    """Your density is too small: its constant is 1 / √(2π), and the root is missing. To what must a
+    density integrate?"""
+)
+def density_without_the_root(dy, x):
+    return dy * (_Phi(x) + x * np.exp(-(x**2) / 2) / (2 * np.pi))
+
+
+@gelu_backward.mistake(
     """Your Φ is erf(x) with the root of 2 left out. erf belongs to exp(−t²) and Φ to exp(−t²/2): by
     what must x be divided before erf sees it?"""
 )
@@ -123,7 +131,8 @@ def _network(rng, dim, hidden):
 
 
 def tokens_and_networks(rng):
-    shapes = [((1, 1), 1), ((1, 2), 3), ((3, 2), 2), ((2, 3), 1), ((4, 2), 3), ((2, 3, 2), 4)]
+    shapes = [((1, 2), 3), ((3, 2), 2), ((2, 3), 1), ((4, 1), 3), ((2, 3, 2), 4)]
+    shapes += [((2, 1, 3, 2), 1)]
     for shape, hidden in shapes:
         W = _network(rng, shape[-1], hidden)
         yield dict(dY=rng.normal(size=shape), X=rng.normal(size=shape), W=W)
@@ -153,9 +162,9 @@ def _rows(A):
     return A.reshape(-1, A.shape[-1])
 
 
-def _backward_with(dY, X, W, *, input_2=None, bend=np_feed_forward.gelu_backward):
-    """`feed_forward_backward` with another input of the second map or another backward of GELU."""
-    U = np_feed_forward.linear(X, W["W_1"], W["b_1"])
+def _backward_with(dY, X, W, *, bias=1, input_2=None, bend=np_feed_forward.gelu_backward):
+    """`feed_forward_backward` without b_1, with another input of the second map or another bend."""
+    U = np_feed_forward.linear(X, W["W_1"], bias * W["b_1"])
     A = np_feed_forward.gelu(U)
     second = np_feed_forward.linear_backward(dY, A if input_2 is None else input_2(U), W["W_2"])
     dU = bend(second["dX"], U)
@@ -193,10 +202,36 @@ def slope_at_the_output(dY, X, W):
 
 
 @feed_forward_backward.mistake(
+    """You compute U again without b_1, so A and every slope belong to another network. What exactly
+    was GELU given on the way forward?"""
+)
+def forgets_the_first_bias(dY, X, W):
+    return _backward_with(dY, X, W, bias=0)
+
+
+@feed_forward_backward.mistake(
+    """Your dU is the slope of GELU alone. Where is dA, the gradient that arrives from the second
+    map?"""
+)
+def forgets_da(dY, X, W):
+    return _backward_with(
+        dY, X, W, bend=lambda dA, U: np_feed_forward.gelu_backward(np.ones_like(dA), U)
+    )
+
+
+@feed_forward_backward.mistake(
     """Your bend has the slopes of ReLU, 0 and 1. This network bends with GELU."""
 )
 def bends_as_relu(dY, X, W):
     return _backward_with(dY, X, W, bend=lambda dA, U: dA * (U > 0))
+
+
+@feed_forward_backward.mistake(
+    """Close, and off in the third or fourth digit: dU has the slopes of the approximation with tanh
+    (√(2/π), 0.044715). Which GELU does the task name, and what is its slope?"""
+)
+def bends_with_tanh(dY, X, W):
+    return _backward_with(dY, X, W, bend=of_the_tanh_approximation)
 
 
 @feed_forward_backward.mistake(
@@ -231,6 +266,15 @@ def biases_not_summed(dY, X, W):
     right = np_feed_forward.feed_forward_backward(dY, X, W)
     right["db_2"], right["db_1"] = dY, right["dU"]
     return right
+
+
+@feed_forward_backward.mistake(
+    """Right for one sequence; in a batch your db_2 and db_1 are summed over the first axis only. A
+    bias is shared by all tokens of all sequences: which axes lead to the last one?"""
+)
+def biases_summed_over_the_first_axis(dY, X, W):
+    right = np_feed_forward.feed_forward_backward(dY, X, W)
+    return {**right, "db_2": dY.sum(axis=0), "db_1": right["dU"].sum(axis=0)}
 
 
 @feed_forward_backward.mistake(

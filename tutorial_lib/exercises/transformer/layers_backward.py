@@ -33,26 +33,42 @@ encoder_layer_backward = Exercise(
 )
 
 
+ASKED = "dW_2 db_2 dW_1 db_1 dgamma_2 dbeta_2 dR dW_O dW_V dW_K dW_Q dgamma_1 dbeta_1 dX".split()
+
+
 def _norm_backward(dY, X, W, i):
     return layer_norm_backward(dY, X, W[f"gamma_{i}"])
 
 
 def _gradients(
-    dY, X, W, heads, norm_first, mask, *, keep=(1, 1), keys=1, norm_backward=_norm_backward
+    dY,
+    X,
+    W,
+    heads,
+    norm_first,
+    mask,
+    *,
+    keep=(1, 1),
+    keys=1,
+    raw=(0, 0),
+    normed_sum=True,
+    masked_back=True,
+    norm_backward=_norm_backward,
 ):
-    """`encoder_layer_backward` with residuals or keys left out, or with other norms."""
+    """`encoder_layer_backward` with residuals or keys left out, other norms, or raw tokens."""
 
     def attend_backward(dZ, Y):
-        found = multi_head_attention_backward(dZ, Y, Y, W, heads, mask)
+        seen = mask if masked_back else None
+        found = multi_head_attention_backward(dZ, Y, Y, W, heads, seen)
         return found, found["dX"] + keys * found["dmemory"]
 
     if norm_first:
         A = norm(X, W, 1)
         R = X + attend(A, A, W, heads, mask)
-        feed = feed_forward_backward(dY, norm(R, W, 2), W)
+        feed = feed_forward_backward(dY, R if raw[1] else norm(R, W, 2), W)
         norm_2 = norm_backward(feed["dX"], R, W, 2)
         dR = keep[1] * dY + norm_2["dX"]
-        attention, dA = attend_backward(dR, A)
+        attention, dA = attend_backward(dR, X if raw[0] else A)
         norm_1 = norm_backward(dA, X, W, 1)
         dX = keep[0] * dR + norm_1["dX"]
     else:
@@ -61,13 +77,13 @@ def _gradients(
         norm_2 = norm_backward(dY, R + feed_forward(R, W), W, 2)
         feed = feed_forward_backward(norm_2["dX"], R, W)
         dR = keep[1] * norm_2["dX"] + feed["dX"]
-        norm_1 = norm_backward(dR, S, W, 1)
+        norm_1 = norm_backward(dR, S if normed_sum else X, W, 1)
         attention, dA = attend_backward(norm_1["dX"], X)
         dX = keep[0] * norm_1["dX"] + dA
     found = {**feed, **attention, "dR": dR, "dX": dX}
     for i, inner in ((1, norm_1), (2, norm_2)):
         found |= {f"dgamma_{i}": inner["dgamma"], f"dbeta_{i}": inner["dbeta"]}
-    return found
+    return {name: found[name] for name in ASKED}
 
 
 @encoder_layer_backward.mistake(
@@ -75,7 +91,7 @@ def _gradients(
     branch. R also reaches Y along the plain line of the sum; how much of the gradient does that
     line carry?"""
 )
-def loses_the_second_residual(dY, X, W, heads, norm_first, mask):
+def loses_the_second_residual(dY, X, W, heads, norm_first, mask=None):
     return _gradients(dY, X, W, heads, norm_first, mask, keep=(1, 0))
 
 
@@ -83,7 +99,7 @@ def loses_the_second_residual(dY, X, W, heads, norm_first, mask):
     """The residual around the attention is lost: dX holds only what comes through the branch. How
     else does X reach R?"""
 )
-def loses_the_first_residual(dY, X, W, heads, norm_first, mask):
+def loses_the_first_residual(dY, X, W, heads, norm_first, mask=None):
     return _gradients(dY, X, W, heads, norm_first, mask, keep=(0, 1))
 
 
@@ -91,7 +107,7 @@ def loses_the_first_residual(dY, X, W, heads, norm_first, mask):
     """Both residuals are lost: you walk back through the branches alone. A sum x + f(x) has two
     inputs that depend on x; what does each of them receive?"""
 )
-def loses_both_residuals(dY, X, W, heads, norm_first, mask):
+def loses_both_residuals(dY, X, W, heads, norm_first, mask=None):
     return _gradients(dY, X, W, heads, norm_first, mask, keep=(0, 0))
 
 
@@ -100,7 +116,7 @@ def loses_both_residuals(dY, X, W, heads, norm_first, mask):
     self-attention a token asks and answers: which two entries of attention's gradients belong to
     it?"""
 )
-def queries_only(dY, X, W, heads, norm_first, mask):
+def queries_only(dY, X, W, heads, norm_first, mask=None):
     return _gradients(dY, X, W, heads, norm_first, mask, keys=0)
 
 
@@ -108,7 +124,7 @@ def queries_only(dY, X, W, heads, norm_first, mask):
     """The gradient passes by the norms as if they were not there: dgamma and dbeta are taken, and
     then what arrived is passed on unchanged. Which entry of `layer_norm_backward` goes on?"""
 )
-def passes_by_the_norms(dY, X, W, heads, norm_first, mask):
+def passes_by_the_norms(dY, X, W, heads, norm_first, mask=None):
     def norm_backward(dY, X, W, i):
         return {**_norm_backward(dY, X, W, i), "dX": dY}
 
@@ -119,7 +135,7 @@ def passes_by_the_norms(dY, X, W, heads, norm_first, mask):
     """You pass on dXhat where the norm's dX is due: that is the gradient inside the norm, before it
     has gone back through mean and variance. Which one belongs to what the norm was given?"""
 )
-def passes_on_dxhat(dY, X, W, heads, norm_first, mask):
+def passes_on_dxhat(dY, X, W, heads, norm_first, mask=None):
     def norm_backward(dY, X, W, i):
         found = _norm_backward(dY, X, W, i)
         return {**found, "dX": found["dXhat"]}
@@ -131,7 +147,7 @@ def passes_on_dxhat(dY, X, W, heads, norm_first, mask):
     """You give `layer_norm_backward` the norm's output. A backward needs what its forward was
     given: what went into each norm?"""
 )
-def norms_given_their_output(dY, X, W, heads, norm_first, mask):
+def norms_given_their_output(dY, X, W, heads, norm_first, mask=None):
     def norm_backward(dY, X, W, i):
         return _norm_backward(dY, norm(X, W, i), W, i)
 
@@ -139,10 +155,42 @@ def norms_given_their_output(dY, X, W, heads, norm_first, mask):
 
 
 @encoder_layer_backward.mistake(
+    """In Post-LN you give the first norm's backward X. A backward needs what its forward was given:
+    what did that norm stand behind?"""
+)
+def first_norm_given_the_input(dY, X, W, heads, norm_first, mask=None):
+    return _gradients(dY, X, W, heads, norm_first, mask, normed_sum=False)
+
+
+@encoder_layer_backward.mistake(
+    """In Pre-LN you give both branches' backwards the tokens as they were before the norm. A
+    backward needs what its forward was given: what did a branch read there?"""
+)
+def branches_given_the_raw(dY, X, W, heads, norm_first, mask=None):
+    return _gradients(dY, X, W, heads, norm_first, mask, raw=(1, 1))
+
+
+@encoder_layer_backward.mistake(
+    """In Pre-LN you give the attention's backward X. A backward needs what its forward was given:
+    what did the attention read there?"""
+)
+def attention_given_the_raw(dY, X, W, heads, norm_first, mask=None):
+    return _gradients(dY, X, W, heads, norm_first, mask, raw=(1, 0))
+
+
+@encoder_layer_backward.mistake(
+    """In Pre-LN you give the feed-forward network's backward R. A backward needs what its forward
+    was given: what did the network read there?"""
+)
+def network_given_the_raw(dY, X, W, heads, norm_first, mask=None):
+    return _gradients(dY, X, W, heads, norm_first, mask, raw=(0, 1))
+
+
+@encoder_layer_backward.mistake(
     """This is the way back through a Pre-LN layer whatever is asked. A backward must undo its own
     forward: what was the last step of a Post-LN layer?"""
 )
-def always_pre_backward(dY, X, W, heads, norm_first, mask):
+def always_pre_backward(dY, X, W, heads, norm_first, mask=None):
     return np_transformer.encoder_layer_backward(dY, X, W, heads, True, mask)
 
 
@@ -150,7 +198,7 @@ def always_pre_backward(dY, X, W, heads, norm_first, mask):
     """This is the way back through a Post-LN layer whatever is asked. A Pre-LN layer ends with a
     sum and not with a norm: what does dY meet first on its way back?"""
 )
-def always_post_backward(dY, X, W, heads, norm_first, mask):
+def always_post_backward(dY, X, W, heads, norm_first, mask=None):
     return np_transformer.encoder_layer_backward(dY, X, W, heads, False, mask)
 
 
@@ -158,5 +206,32 @@ def always_post_backward(dY, X, W, heads, norm_first, mask):
     """Right without a mask, wrong with one: the backward computes the weights of attention again
     and needs the same mask as the forward."""
 )
-def backward_without_the_mask(dY, X, W, heads, norm_first, mask):
+def backward_without_the_mask(dY, X, W, heads, norm_first, mask=None):
     return np_transformer.encoder_layer_backward(dY, X, W, heads, norm_first)
+
+
+@encoder_layer_backward.mistake(
+    """Right without a mask; with one you walk forward with it and back without. The backward of
+    attention makes the weights once more: who tells it where a query may look?"""
+)
+def mask_lost_on_the_way_back(dY, X, W, heads, norm_first, mask=None):
+    return _gradients(dY, X, W, heads, norm_first, mask, masked_back=False)
+
+
+@encoder_layer_backward.mistake(
+    """The gradients of the two norms are exchanged: 1 belongs to the norm at the attention and 2 to
+    that at the feed-forward network. Which of them does the way back meet first?"""
+)
+def norms_exchanged_backward(dY, X, W, heads, norm_first, mask=None):
+    right = np_transformer.encoder_layer_backward(dY, X, W, heads, norm_first, mask)
+    names = [f"d{name}_{i}" for name in ("gamma", "beta") for i in (1, 2)]
+    return {**right, **{name: right[f"{name[:-1]}{3 - int(name[-1])}"] for name in names}}
+
+
+@encoder_layer_backward.mistake(
+    """Both norms are given gamma_1 and beta_1. In a fresh layer all gammas are 1 and nobody
+    notices; which pair belongs to the feed-forward network?"""
+)
+def one_norm_for_both_backward(dY, X, W, heads, norm_first, mask=None):
+    W = {**W, "gamma_2": W["gamma_1"], "beta_2": W["beta_1"]}
+    return np_transformer.encoder_layer_backward(dY, X, W, heads, norm_first, mask)

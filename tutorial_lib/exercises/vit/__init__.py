@@ -13,9 +13,9 @@ FILES = {  # in the order of the chapter: an exercise and the file that holds it
     "VisionTransformer": "module",
     "training_step": "training",
     "interpolate_positions": "positions",
-    "attention_rollout": "maps",
-    "attention_distance": "maps",
+    "attention_rollout": "rollout",
+    "attention_distance": "distance",
     "vit_cost": "cost",
-    "vit_from_nothing": "module",
+    "vit_from_nothing": "from_nothing",
 }
 __all__, __getattr__, __dir__ = in_files(__name__, FILES)

@@ -10,11 +10,10 @@ from tutorial_lib.from_scratch.patches import patchify, unpatchify
 
 def gradients_images_and_maps(rng):
     for B, H, W, C, p, D in [
-        (1, 1, 1, 1, 1, 1),
         (1, 2, 2, 1, 1, 2),
         (1, 2, 4, 1, 2, 1),
         (2, 2, 4, 1, 2, 4),
-        (2, 4, 2, 3, 2, 2),
+        (2, 4, 2, 3, 2, 5),
         (3, 2, 2, 2, 2, 3),
         (2, 4, 6, 1, 2, 4),
     ]:

@@ -43,9 +43,8 @@ vit_cost = Exercise(
     cases=lambda rng: (
         dict(zip(NAMES, sizes))
         for sizes in [
-            (1, 1, 1, 1, 1, 1, 1),
-            (4, 2, 1, 2, 2, 1, 4),
-            (6, 2, 3, 5, 4, 3, 6),
+            (4, 2, 1, 3, 2, 1, 5),
+            (6, 2, 3, 5, 4, 3, 7),
             (28, 7, 1, 10, 64, 4, 128),
             (224, 16, 3, 1000, 768, 12, 3072),
         ]
@@ -63,23 +62,25 @@ vit_cost = Exercise(
 
 def _cost(image_size, patch, channels, classes, dim, depth, hidden, *, layers=None, **changed):
     """`vit_cost` with some of its counts changed: n patches, tokens T in the layers' operations,
-    positions, features of a patch, biases, norms, tokens that the head reads, units of operations.
+    positions, features of a patch, biases, norms, maps dim to dim and products of the attention in
+    a layer, tokens that the head reads, units of operations.
     """
     count = dict(n=(image_size // patch) ** 2, features=patch * patch * channels)
     count |= {name: changed[name] for name in count if name in changed}
     n, features = count["n"], count["features"]
-    use = dict(T=n + 1, positions=n + 1, bias=1, norms=2, last_norm=1, read=1, unit=2) | changed
-    layer = 4 * (dim * dim + use["bias"] * dim) + 2 * use["norms"] * dim
+    use = dict(T=n + 1, positions=n + 1, token=1, bias=1, norms=2, last_norm=1, maps=4, products=2)
+    use |= dict(embedded=n, read=1, unit=2) | changed
+    layer = use["maps"] * (dim * dim + use["bias"] * dim) + 2 * use["norms"] * dim
     layer += 2 * dim * hidden + use["bias"] * (hidden + dim)
     parts = {
         "patch_embedding": features * dim + use["bias"] * dim,
-        "tokens": dim + use["positions"] * dim,
+        "tokens": use["token"] * dim + use["positions"] * dim,
         "encoder": (depth if layers is None else layers) * layer,
         "head": 2 * use["last_norm"] * dim + dim * classes + use["bias"] * classes,
     }
     T = use["T"]
-    products = 4 * T * dim * dim + 2 * T * T * dim + 2 * T * dim * hidden
-    products = n * features * dim + depth * products + use["read"] * dim * classes
+    products = use["maps"] * T * dim * dim + use["products"] * T * T * dim + 2 * T * dim * hidden
+    products = use["embedded"] * features * dim + depth * products + use["read"] * dim * classes
     return {**parts, "parameters": sum(parts.values()), "flops": use["unit"] * products}
 
 
@@ -99,10 +100,10 @@ def without_channels(image_size, patch, channels, classes, dim, depth, hidden):
 
 
 @vit_cost.mistake(
-    """The positions are one too few: the class token has one as well, though it stands nowhere in
-    the image."""
+    """`tokens` is dim too few. The class token is learned, and it has a position as well, though it
+    stands nowhere in the image: which of the two have you left out?"""
 )
-def no_position_for_the_class_token(image_size, patch, channels, classes, dim, depth, hidden):
+def class_token_or_its_position(image_size, patch, channels, classes, dim, depth, hidden):
     n = (image_size // patch) ** 2
     return _cost(image_size, patch, channels, classes, dim, depth, hidden, positions=n)
 
@@ -153,3 +154,45 @@ def counts_macs(image_size, patch, channels, classes, dim, depth, hidden):
 def head_on_every_token(image_size, patch, channels, classes, dim, depth, hidden):
     tokens = (image_size // patch) ** 2 + 1
     return _cost(image_size, patch, channels, classes, dim, depth, hidden, read=tokens)
+
+
+@vit_cost.mistake(
+    """Your attention has three maps, for queries, keys and values. What becomes of the heads'
+    results, once they stand side by side?"""
+)
+def without_the_output_map(image_size, patch, channels, classes, dim, depth, hidden):
+    return _cost(image_size, patch, channels, classes, dim, depth, hidden, maps=3)
+
+
+@vit_cost.mistake(
+    """The norms of the layers are missing. A Pre-LN layer has one before the attention and one
+    before the feed-forward network: how many parameters have they together?"""
+)
+def without_the_norms_of_the_layers(image_size, patch, channels, classes, dim, depth, hidden):
+    return _cost(image_size, patch, channels, classes, dim, depth, hidden, norms=0)
+
+
+@vit_cost.mistake(
+    """You count one of the two products of attention: the scores, or the weights times the
+    values."""
+)
+def half_the_attention(image_size, patch, channels, classes, dim, depth, hidden):
+    return _cost(image_size, patch, channels, classes, dim, depth, hidden, products=1)
+
+
+@vit_cost.mistake(
+    """`tokens` holds the positions of the patches alone. The class token is learned, and so is its
+    position, though it stands nowhere in the image."""
+)
+def nothing_for_the_class_token(image_size, patch, channels, classes, dim, depth, hidden):
+    n = (image_size // patch) ** 2
+    return _cost(image_size, patch, channels, classes, dim, depth, hidden, token=0, positions=n)
+
+
+@vit_cost.mistake(
+    """You send the class token through the patch embedding. It is made of no pixels: how many
+    tokens come out of that map?"""
+)
+def class_token_embedded(image_size, patch, channels, classes, dim, depth, hidden):
+    n = (image_size // patch) ** 2
+    return _cost(image_size, patch, channels, classes, dim, depth, hidden, embedded=n + 1)

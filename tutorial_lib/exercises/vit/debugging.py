@@ -47,7 +47,6 @@ def buggy_class_probabilities(Z, W_head, b_head):
 
 def tokens_and_heads(rng):
     for B, N, D, K in [
-        (1, 1, 1, 1),
         (1, 2, 2, 2),
         (1, 3, 2, 3),
         (2, 2, 3, 2),
@@ -168,3 +167,13 @@ def eps_outside_the_root(Z, W_head, b_head):
 )
 def another_eps(Z, W_head, b_head):
     return softmax(layer_norm(Z[:, 0], 1.0, 0.0) @ W_head + b_head)
+
+
+@class_probabilities.mistake(
+    """Your variance divides by D − 1 (`ddof=1`, or PyTorch's `var`), as for a sample. The order is
+    right now. By what does a LayerNorm divide?"""
+)
+def variance_of_a_sample(Z, W_head, b_head):
+    y = Z[:, 0] - Z[:, 0].mean(axis=-1, keepdims=True)
+    variance = (y * y).sum(axis=-1, keepdims=True) / (Z.shape[-1] - 1)
+    return softmax(y / np.sqrt(variance + 1e-6) @ W_head + b_head)

@@ -13,7 +13,6 @@ from tutorial_lib.from_scratch.transformer import encoder_layer
 
 def images_and_weights(rng):
     for B, H, W, C, p, D, heads, K in [
-        (1, 1, 1, 1, 1, 3, 1, 1),
         (1, 2, 2, 1, 1, 4, 2, 2),
         (1, 2, 4, 1, 2, 3, 1, 3),
         (2, 4, 2, 1, 2, 4, 2, 2),
@@ -59,7 +58,7 @@ vit = Exercise(
     minutes=15,
     cases=images_and_weights,
     hints=(
-        "Five lines, one for each line of the formula. Write the shape behind each.",
+        "Follow the schematic from left to right, a line for each box. Which shape has each?",
         "After the encoder layer there are 1 + n tokens for each image. Which one does the head "
         "read, and what is done to it before?",
         'The encoder layer takes `W["layer"]` and `norm_first=True`. Then token 0 of each image, '
@@ -163,6 +162,42 @@ def probabilities(images, W, p, heads):
 )
 def without_the_head_s_bias(images, W, p, heads):
     return _logits(images, W | {"b_head": 0 * W["b_head"]}, p, heads)
+
+
+@vit.mistake(
+    """The last norm's gain and shift are exchanged: `layer_norm` takes gamma, which multiplies,
+    before beta, which is added. In which order do you hand them over?"""
+)
+def gain_and_shift_exchanged(images, W, p, heads):
+    return _logits(images, W | {"gamma": W["beta"], "beta": W["gamma"]}, p, heads)
+
+
+@vit.mistake(
+    """The head reads the class token of Z_0, before the encoder layer: it has seen no patch, so the
+    answer is the same for every image. Of which Z is y the class token?"""
+)
+def reads_before_the_layer(images, W, p, heads):
+    X = patch_embedding(images, W["E"], W["b"], p)
+    Z_0 = np_vit.prepend_class_token(X, W["x_class"], W["E_pos"])
+    return linear(_norm(Z_0[:, 0], W), W["W_head"], W["b_head"])
+
+
+@vit.mistake(
+    """No positions are added: an image whose patches are shuffled gets the same answer. What does
+    E_pos in W belong to?"""
+)
+def without_positions(images, W, p, heads):
+    return _logits(images, W | {"E_pos": 0 * W["E_pos"]}, p, heads)
+
+
+@vit.mistake(
+    """You return y: the norm of the class token, (B, D). It has no score for any class yet. Which
+    line of the formula comes after it?"""
+)
+def without_the_head(images, W, p, heads):
+    X = patch_embedding(images, W["E"], W["b"], p)
+    Z_0 = np_vit.prepend_class_token(X, W["x_class"], W["E_pos"])
+    return _norm(encoder_layer(Z_0, W["layer"], heads, norm_first=True)[:, 0], W)
 
 
 @vit.mistake(

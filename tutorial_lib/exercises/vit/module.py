@@ -1,15 +1,12 @@
-"""The whole Vision Transformer as a module, and a model built from nothing."""
+"""The whole Vision Transformer as a module."""
 
 import torch
 from torch import nn
 
-from tutorial_lib.checking.from_nothing import FromNothing
 from tutorial_lib.checking.modules import ModuleExercise
 from tutorial_lib.layers.patches import PatchEmbedding
 from tutorial_lib.layers.positions import LearnedPositions
 from tutorial_lib.layers.transformer import EncoderLayer
-from tutorial_lib.notebook.claims import steps
-from tutorial_lib.recipes.vit.data_size import accuracy, pictures
 
 
 class VisionTransformer(nn.Module):
@@ -62,7 +59,7 @@ def sizes_and_images(rng):
     for B, side, patch, channels, classes, dim, depth, heads, hidden in [
         (1, 2, 1, 1, 2, 3, 1, 1, 4),
         (2, 4, 2, 1, 3, 4, 2, 2, 5),
-        (3, 6, 2, 3, 4, 6, 3, 3, 8),
+        (3, 6, 2, 3, 4, 6, 2, 3, 8),
         (2, 5, 5, 2, 5, 4, 1, 1, 6),
     ]:
         arguments = dict(
@@ -76,7 +73,7 @@ def sizes_and_images(rng):
 VisionTransformer = ModuleExercise(
     VisionTransformer,
     level=3,
-    minutes=25,
+    minutes=20,
     cases=sizes_and_images,
     initial={"class_token": (0, 0.02), "positions.table": (0, 0.02)},
     hints=(
@@ -140,6 +137,15 @@ class ReadsTheMean(_Parts):
 
 
 @VisionTransformer.mistake(
+    """You read the mean of the patches and leave the class token out. That works too, but nothing
+    that it has collected reaches the head. What does the task read?"""
+)
+class ReadsTheMeanOfThePatches(_Parts):
+    def read(self, x):
+        return self.head(self.norm(x[:, 1:].mean(dim=1)))
+
+
+@VisionTransformer.mistake(
     """The last norm is missing. The layers are Pre-LN: what they add up has passed no norm yet when
     it reaches the head."""
 )
@@ -195,6 +201,35 @@ class UsesOneLayer(_Parts):
 
 
 @VisionTransformer.mistake(
+    """Right with one layer: of several, only the first is called. What should the others read, and
+    which of them is the last before the head?"""
+)
+class CallsTheFirstLayer(_Parts):
+    def encode(self, x):
+        return self.encoder[0](x)
+
+
+@VisionTransformer.mistake(
+    """Right with one layer: each of yours reads the tokens as they came in, so all but the last
+    work for nothing. What should layer 2 read?"""
+)
+class EachLayerReadsTheTokens(_Parts):
+    def encode(self, x):
+        return self.encoder[-1](x)
+
+
+@VisionTransformer.mistake(
+    """You add each layer's input to what it gives. An `EncoderLayer` has its residuals inside: how
+    often does the input arrive then?"""
+)
+class AddsTheInputAgain(_Parts):
+    def encode(self, x):
+        for layer in self.encoder:
+            x = x + layer(x)
+        return x
+
+
+@VisionTransformer.mistake(
     """Positions are added once in front of every layer. They belong to the tokens: how often does
     the schematic add them?"""
 )
@@ -214,57 +249,22 @@ class ReturnsProbabilities(_Parts):
         return super().read(x).softmax(dim=-1)
 
 
-def each_alone(model):
-    """Whether a picture's logits stay when other pictures are in the batch."""
-    images, _ = pictures("test", 4)
-    return torch.allclose(model(images)[:1], model(images[:1]), atol=1e-4)
-
-
-def vit_from_nothing():
-    """Build a Vision Transformer from an empty cell and train it on `pictures("train", 2000)`:
-    images (2000, 1, 28, 28), labels (2000,). It takes images (B, 1, 28, 28) and gives logits
-    (B, 10), has 20,000 to 400,000 parameters, judges each picture alone, and is right for at least
-    60 % of the test pictures, which you do not see. Fifteen seconds of training are enough. No
-    signature, no formulas: how you build it is yours."""
-    import torch
-    import torch.nn.functional as F
-    from torch import nn
-
-    class ViTFromNothing(nn.Module):
-        def __init__(self, patch=7, dim=48, depth=2):
-            super().__init__()
-            self.cut = nn.Conv2d(1, dim, patch, stride=patch)
-            self.first = nn.Parameter(0.02 * torch.randn(1, 1, dim))
-            self.places = nn.Parameter(0.02 * torch.randn(1 + (28 // patch) ** 2, dim))
-            layer = nn.TransformerEncoderLayer(
-                dim, 4, 2 * dim, dropout=0, activation="gelu", batch_first=True, norm_first=True
-            )
-            self.layers = nn.TransformerEncoder(layer, depth, enable_nested_tensor=False)
-            self.out = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, 10))
-
-        def forward(self, images):
-            x = self.cut(images).flatten(2).mT  # (B, 16, dim)
-            x = torch.cat([self.first.expand(len(x), -1, -1), x], dim=1) + self.places
-            return self.out(self.layers(x)[:, 0])
-
-    torch.manual_seed(0)
-    built, (images, labels) = ViTFromNothing(), pictures("train", 2000)
-    optimizer = torch.optim.AdamW(built.parameters(), lr=2e-3)
-    for _ in range(steps(150)):
-        chosen = torch.randint(2000, (64,))
-        loss = F.cross_entropy(built(images[chosen]), labels[chosen])
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    return built
-
-
-vit_from_nothing = FromNothing(
-    vit_from_nothing,
-    minutes=40,
-    shapes=(torch.zeros(2, 1, 28, 28), (2, 10)),
-    parameters=(20_000, 400_000),
-    properties={"each picture is judged alone": each_alone},
-    accuracy=lambda model: accuracy(model, *pictures("test")),
-    wanted=0.6,
+@VisionTransformer.mistake(
+    """Your last norm has PyTorch's eps of 1e-5. It shows where the class token varies little. Which
+    eps does the task give?"""
 )
+class LastNormWithPyTorchsEps(_Parts):
+    def __init__(self, *sizes, **names):
+        super().__init__(*sizes, **names)
+        self.norm.eps = 1e-5
+
+
+@VisionTransformer.mistake(
+    """All your norms have PyTorch's eps of 1e-5. It shows where a token varies little. Which eps
+    does the task give?"""
+)
+class AllNormsWithPyTorchsEps(_Parts):
+    def __init__(self, *sizes, **names):
+        super().__init__(*sizes, **names)
+        for norm in (part for part in self.modules() if isinstance(part, nn.LayerNorm)):
+            norm.eps = 1e-5

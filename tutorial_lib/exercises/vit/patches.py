@@ -9,18 +9,17 @@ from tutorial_lib.from_scratch import patches as np_patches
 def images_and_sizes(rng):
     """Pixels are numbered in the first cases, so that a reader sees where each one went."""
     for shape, p in [
-        ((1, 1, 1, 1), 1),
         ((1, 2, 2, 1), 2),
-        ((1, 2, 2, 2), 1),
         ((1, 2, 4, 1), 2),
-        ((1, 4, 2, 1), 2),
+        ((1, 2, 2, 2), 1),
+        ((1, 4, 2, 2), 2),
         ((1, 4, 4, 1), 2),
-        ((1, 2, 2, 3), 2),
+        ((1, 2, 6, 4), 2),
         ((1, 6, 4, 2), 2),
     ]:
         yield dict(images=np.arange(np.prod(shape), dtype=float).reshape(shape), p=p)
     yield dict(images=rng.normal(size=(2, 3, 6, 3)), p=3)
-    yield dict(images=rng.normal(size=(3, 4, 2, 1)).astype(np.float32), p=2)
+    yield dict(images=rng.normal(size=(3, 4, 2, 2)).astype(np.float32), p=2)
     yield dict(images=rng.normal(size=(1, 3, 4, 1)), p=2)
     yield dict(images=rng.normal(size=(1, 4, 3, 1)), p=2)
 
@@ -28,7 +27,7 @@ def images_and_sizes(rng):
 patchify = Exercise(
     np_patches.patchify,
     level=2,
-    minutes=15,
+    minutes=12,
     cases=images_and_sizes,
     hints=(
         "A reshape alone cannot do it: a patch's second row of pixels lies a whole image row "
@@ -91,6 +90,30 @@ def channels_before_pixels(images, p):
 
 
 @patchify.mistake(
+    """You read the images as (B, C, H, W), PyTorch's order: what you call channels are the rows,
+    and what you cut are columns and channels. Which axis is the last one here?"""
+)
+def channels_first(images, p):
+    B, C, H, W = images.shape
+    if H % p or W % p:
+        raise ValueError("does not divide")
+    grid = images.reshape(B, C, H // p, p, W // p, p).transpose(0, 2, 4, 3, 5, 1)
+    return grid.reshape(B, H // p * (W // p), p * p * C)
+
+
+@patchify.mistake(
+    """You read the images as (B, C, H, W), PyTorch's order, and write each patch channel by
+    channel. What you call channels are the rows. Which axis is the last one here?"""
+)
+def channels_first_in_and_out(images, p):
+    B, C, H, W = images.shape
+    if H % p or W % p:
+        raise ValueError("does not divide")
+    grid = images.reshape(B, C, H // p, p, W // p, p).transpose(0, 2, 4, 1, 3, 5)
+    return grid.reshape(B, H // p * (W // p), p * p * C)
+
+
+@patchify.mistake(
     """Right for square images: H and W are exchanged in your reshape. How many patches stand on
     top of each other, H/p or W/p?"""
 )
@@ -116,8 +139,8 @@ def pixels_far_apart(images, p):
 
 
 @patchify.mistake(
-    """What does not fill a patch is cut off without a word: an image of 3 × 4 pixels loses its last
-    line. What does the task want to happen?"""
+    """What does not fill a patch is cut off without a word: the last rows or columns of such an
+    image are in no patch. What does the task want to happen?"""
 )
 def cuts_off_the_rest(images, p):
     _, H, W, _ = images.shape

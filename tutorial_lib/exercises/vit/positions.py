@@ -9,23 +9,22 @@ from tutorial_lib.layers import patches as torch_patches
 
 def positions_and_grids(rng):
     for grid, new_grid, dim in [
-        ((1, 1), (1, 2), 1),
         ((1, 2), (1, 4), 1),
         ((2, 2), (2, 2), 2),
         ((2, 2), (3, 3), 1),
         ((2, 3), (3, 2), 3),
         ((3, 2), (6, 5), 2),
-        ((4, 4), (2, 3), 4),
+        ((4, 5), (2, 3), 6),
+        # 11 · (15 / 11) is less than 15 in floating point: a grid given as a factor loses a column.
+        ((1, 11), (1, 15), 1),
     ]:
         positions = torch.from_numpy(rng.normal(size=(1 + grid[0] * grid[1], dim)))
         yield dict(positions=positions.requires_grad_(), grid=grid, new_grid=new_grid)
     single = torch.from_numpy(rng.normal(size=(7, 3))).float()
     yield dict(positions=single, grid=(2, 3), new_grid=(4, 4))
-    # 11 · (15 / 11) is less than 15 in floating point: a grid given as a factor loses a column.
-    line = torch.from_numpy(rng.normal(size=(12, 1)))
-    yield dict(positions=line, grid=(1, 11), new_grid=(1, 15))
-    short = torch.from_numpy(rng.normal(size=(6, 3)))  # 6 rows where 7 are expected
-    yield dict(positions=short, grid=(2, 3), new_grid=(4, 4))
+    for wrong in (6, 8):  # positions where 7 are expected
+        positions = torch.from_numpy(rng.normal(size=(wrong, 3)))
+        yield dict(positions=positions, grid=(2, 3), new_grid=(4, 5))
 
 
 interpolate_positions = Exercise(
@@ -174,9 +173,79 @@ def by_a_factor(positions, grid, new_grid):
 
 
 @interpolate_positions.mistake(
-    """Right for all tables that fit their grid. With a row too few the reshape fails, and its error
-    speaks of sizes that the caller has never seen. What does the task want to happen?"""
+    """Right for all tables that fit their grid. With a row too few or too many the reshape fails,
+    and its error speaks of sizes that the caller has never seen. What does the task want to
+    happen?"""
 )
 def without_a_check(positions, grid, new_grid):
     picture = positions[1:].T.reshape(1, positions.shape[1], *grid)
     return _table(positions, F.interpolate(picture, size=new_grid, mode="bicubic"))
+
+
+@interpolate_positions.mistake(
+    """Right for all tables that fit their grid. Of one that is too long the last rows are dropped
+    without a word, and the others may belong to other places than you think. What does the task
+    want to happen?"""
+)
+def too_many_cut_off(positions, grid, new_grid):
+    n = grid[0] * grid[1]
+    picture = positions[1 : 1 + n].T.reshape(1, positions.shape[1], *grid)
+    return _table(positions, F.interpolate(picture, size=new_grid, mode="bicubic"))
+
+
+@interpolate_positions.mistake(
+    """Your table comes back as it was if the new grid has as many patches as the old one. Two rows
+    of three are not three rows of two: what must be equal before nothing is to be done?"""
+)
+def returned_if_as_many(positions, grid, new_grid):
+    _checked(positions, grid)
+    if len(positions) == 1 + new_grid[0] * new_grid[1]:
+        return positions
+    return _table(positions, _resized(positions, grid, new_grid))
+
+
+@interpolate_positions.mistake(
+    """You put columns before rows on the way in and on the way out. Right where both grids are
+    square; elsewhere the picture that you stretch has its rows cut at the wrong places. What comes
+    first in `grid` and in `new_grid`?"""
+)
+def columns_before_rows_both_times(positions, grid, new_grid):
+    return _table(positions, _resized(positions, grid[::-1], new_grid[::-1]))
+
+
+@interpolate_positions.mistake(
+    """You reshape without a transpose both ways, in and out. Each of your pictures mixes features,
+    and the way back does not unmix them. What must be side by side in memory for a picture of one
+    feature?"""
+)
+def reshaped_both_ways(positions, grid, new_grid):
+    _checked(positions, grid)
+    dim = positions.shape[1]
+    picture = F.interpolate(positions[1:].reshape(1, dim, *grid), size=new_grid, mode="bicubic")
+    return torch.cat([positions[:1], picture.reshape(-1, dim)])
+
+
+@interpolate_positions.mistake(
+    """You turn the picture on the way in: `permute(2, 1, 0)` of (rows, columns, dim) is (dim,
+    columns, rows), which is then stretched as if it were upright. Which axis alone has to move?"""
+)
+def turned_on_the_way_in(positions, grid, new_grid):
+    picture = F.interpolate(_picture(positions, grid).mT, size=new_grid, mode="bicubic")
+    return _table(positions, picture)
+
+
+@interpolate_positions.mistake(
+    """The class token's position stands at the end. Where was it in the table that you were
+    given?"""
+)
+def class_token_at_the_end(positions, grid, new_grid):
+    return _table(positions, _resized(positions, grid, new_grid)).roll(-1, dims=0)
+
+
+@interpolate_positions.mistake(
+    """You take the last row of the table for the class token's, and the first for a patch's. Where
+    does the class token stand?"""
+)
+def class_token_taken_from_the_end(positions, grid, new_grid):
+    turned = _resized(positions.roll(1, dims=0), grid, new_grid)
+    return torch.cat([turned[0].flatten(1).T, positions[-1:]])

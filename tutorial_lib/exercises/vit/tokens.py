@@ -7,7 +7,7 @@ from tutorial_lib.from_scratch import vit as np_vit
 
 
 def patches_and_positions(rng):
-    for B, n, D in [(1, 1, 1), (1, 2, 1), (2, 1, 2), (1, 3, 2), (2, 3, 3), (3, 2, 4)]:
+    for B, n, D in [(1, 2, 1), (2, 1, 2), (1, 3, 2), (2, 3, 3), (3, 2, 4)]:
         yield dict(
             X=rng.normal(size=(B, n, D)),
             x_class=rng.normal(size=D),
@@ -102,3 +102,14 @@ def positions_beside(X, x_class, E_pos):
 def without_a_check(X, x_class, E_pos):
     first = np.broadcast_to(x_class, (len(X), 1, X.shape[-1]))
     return np.concatenate([first, X], axis=1) + E_pos
+
+
+@prepend_class_token.mistake(
+    """Right until E_pos has rows to spare: you take the first 1 + n and drop the others without a
+    word, and tokens may stand at places that were learned for another image. What does the task
+    want instead?"""
+)
+def too_many_cut_off(X, x_class, E_pos):
+    first = np.broadcast_to(x_class, (len(X), 1, X.shape[-1]))
+    Z = np.concatenate([first, X], axis=1)
+    return Z + E_pos[: Z.shape[1]]

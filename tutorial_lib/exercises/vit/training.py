@@ -102,8 +102,9 @@ def keeps_old_gradients(model, optimizer, images, labels):
 
 
 @training_step.mistake(
-    """No weight moves. Is `backward` or `step` missing, or are the gradients cleared between the
-    two, so that the optimizer finds nothing?"""
+    """No weight moves. Is `backward` or `step` missing, are the gradients cleared between the two,
+    or is the loss cut off from the weights (`detach`, `no_grad`), so that the optimizer finds
+    nothing?"""
 )
 def clears_new_gradients(model, optimizer, images, labels):
     loss = _backward(model, optimizer, images, labels)
@@ -140,10 +141,10 @@ def loss_after_the_step(model, optimizer, images, labels):
 
 
 @training_step.mistake(
-    """The model stays in the mode it came in. In evaluation mode dropout drops nothing: which call
-    turns it on?"""
+    """The model learns in evaluation mode, in which dropout drops nothing. Which call turns dropout
+    on, and does it stand before the images go in?"""
 )
-def stays_in_evaluation_mode(model, optimizer, images, labels):
+def learns_in_evaluation_mode(model, optimizer, images, labels):
     loss = F.cross_entropy(model(images), labels)
     optimizer.zero_grad()
     loss.backward()
@@ -153,10 +154,10 @@ def stays_in_evaluation_mode(model, optimizer, images, labels):
 
 
 @training_step.mistake(
-    """The optimizer uses the gradient as it is: it is not cut, or only after the step. Where it is
-    large the step is too long. Where must the cut stand?"""
+    """The optimizer uses the gradient as it is: it is not cut, or cut before `backward` has made
+    it, or after the step. Where it is large the step is too long. Where must the cut stand?"""
 )
-def never_cuts_or_too_late(model, optimizer, images, labels):
+def never_cuts_in_time(model, optimizer, images, labels):
     loss = _backward(model, optimizer, images, labels)
     optimizer.step()
     _cut(model)
@@ -200,4 +201,55 @@ def softmax_twice(model, optimizer, images, labels):
     loss.backward()
     _cut(model)
     optimizer.step()
+    return loss.item()
+
+
+@training_step.mistake(
+    """The loss does not hang on the weights any more, so `backward` finds no graph. Which line cuts
+    it off: a `detach`, a `no_grad`, an `.item()`, a tensor made of numbers?"""
+)
+def weights_cut_off(model, optimizer, images, labels):
+    model.train()
+    loss = F.cross_entropy(model(images).detach(), labels)
+    optimizer.zero_grad()
+    loss.backward()
+    _cut(model)
+    optimizer.step()
+    return loss.item()
+
+
+@training_step.mistake(
+    """Right without dropout: the loss that you return comes from a second pass through the model,
+    in which dropout drops other numbers. Which loss did the model learn from?"""
+)
+def loss_of_a_second_pass(model, optimizer, images, labels):
+    _backward(model, optimizer, images, labels)
+    _cut(model)
+    loss = F.cross_entropy(model(images), labels).item()
+    optimizer.step()
+    return loss
+
+
+@training_step.mistake(
+    """You cut each number of the gradient by itself (`clip_grad_value_`). Large ones shrink and
+    small ones stay, so the step points elsewhere. Of what is the norm that the task asks for?"""
+)
+def cuts_each_number(model, optimizer, images, labels):
+    loss = _backward(model, optimizer, images, labels)
+    nn.utils.clip_grad_value_(model.parameters(), 1.0)
+    optimizer.step()
+    return loss.item()
+
+
+@training_step.mistake(
+    """You clear the gradients when all is done. From the second step on that is as good, but the
+    first one may begin with gradients left over: what does the task say of them?"""
+)
+def clears_at_the_end(model, optimizer, images, labels):
+    model.train()
+    loss = F.cross_entropy(model(images), labels)
+    loss.backward()
+    _cut(model)
+    optimizer.step()
+    optimizer.zero_grad()
     return loss.item()

@@ -1,124 +1,10 @@
-"""Two ideas of convolutional networks about connections: dense, and in branches."""
+"""An idea of convolutional networks about connections: branches side by side."""
 
 import torch
 import torch.nn.functional as F
 
 from tutorial_lib.checking import Exercise
-
-
-def dense_block(x, weights):
-    """Layers that each read all that came before and add a few features (DenseNet).
-
-    x (B, N, D) tensor; weights: a list of matrices, one a layer: W_0 (D, g), W_1 (D + g, g), …
-    ->  (B, N, D + L g) for L layers: x, then the new features of each layer in order
-
-    Layer i gives x_{i+1} = [x_i, GELU(x_i W_i)], where [ , ] puts features side by side. (In
-    DenseNet a layer is a convolution and in T2T-ViT-Dense a transformer layer; the connections are
-    these.)
-    """
-    for W in weights:
-        new = F.gelu(x @ W)  # (B, N, g)
-        x = torch.cat([x, new], dim=-1)
-    return x
-
-
-def tokens_and_growth(rng):
-    for batch, n, features, growth, layers in [
-        (1, 1, 1, 1, 1),
-        (1, 1, 2, 1, 2),
-        (1, 2, 2, 2, 2),
-        (1, 3, 3, 3, 3),
-        (2, 3, 4, 2, 3),
-        (2, 2, 3, 1, 0),
-    ]:
-        x = torch.from_numpy(rng.normal(size=(batch, n, features))).requires_grad_()
-        widths = [features + i * growth for i in range(layers)]
-        weights = [torch.from_numpy(rng.normal(size=(width, growth))) for width in widths]
-        yield dict(x=x, weights=weights)
-
-
-dense_block = Exercise(
-    dense_block,
-    level=2,
-    minutes=10,
-    cases=tokens_and_growth,
-    hints=(
-        "What is the shape of W_1? It says how many features layer 1 reads.",
-        "After each layer the tokens are longer by g. What a layer was given is never changed.",
-        "In a loop over the weights: the new features are `F.gelu(x @ W)`; `torch.cat` puts them "
-        "beside x, and the result is the next layer's x.",
-    ),
-)
-
-
-@dense_block.mistake(
-    """You return the last layer's features alone. The next block, or the head, should hear from
-    every layer directly. What happened to x and to the layers in between?"""
-)
-def only_the_newest(x, weights):
-    new = x
-    for W in weights:
-        new = F.gelu(x @ W)
-        x = torch.cat([x, new], dim=-1)
-    return new
-
-
-@dense_block.mistake(
-    """You put the new features in front of the old ones. Then W_1's first rows meet what layer 0
-    made, though they were meant for x. In which order does the docstring write [ , ]?"""
-)
-def newest_first(x, weights):
-    for W in weights:
-        x = torch.cat([F.gelu(x @ W), x], dim=-1)
-    return x
-
-
-@dense_block.mistake(
-    """Each layer of yours reads the block's input and not what the layers before it made. These are
-    branches side by side. What are the rows of W_1 below the first D for?"""
-)
-def layers_side_by_side(x, weights):
-    new = [F.gelu(x @ W[: x.shape[-1]]) for W in weights]
-    return torch.cat([x, *new], dim=-1)
-
-
-@dense_block.mistake(
-    """You bend the whole token after each layer, old features too. After L layers x has passed L
-    bends, and the direct way back for its gradient is gone. To what does GELU belong?"""
-)
-def bends_the_old_too(x, weights):
-    for W in weights:
-        x = F.gelu(torch.cat([x, x @ W], dim=-1))
-    return x
-
-
-@dense_block.mistake(
-    """You add instead of putting side by side: that is a residual connection, and the number of
-    features never grows. For most shapes the sum does not even exist. Which does DenseNet do?"""
-)
-def adds_the_new(x, weights):
-    for W in weights:
-        x = x + F.gelu(x @ W)
-    return x
-
-
-@dense_block.mistake(
-    """More tokens come out, and not longer ones: you put the new features below the old, which the
-    next W cannot read. Which axis of (B, N, D) holds the features?"""
-)
-def more_tokens(x, weights):
-    for W in weights:
-        x = torch.cat([x, F.gelu(x @ W)], dim=1)
-    return x
-
-
-@dense_block.mistake(
-    """The GELU is missing: without a bend all layers together are one linear map of x."""
-)
-def without_a_bend(x, weights):
-    for W in weights:
-        x = torch.cat([x, x @ W], dim=-1)
-    return x
+from tutorial_lib.exercises.t2t.tensors import normal
 
 
 def sum_of_branches(x, reduce, middle, expand, groups):
@@ -146,8 +32,8 @@ def sum_of_branches(x, reduce, middle, expand, groups):
 
 def maps_and_kernels(rng):
     for batch, channels, width, height, groups, size in [
-        (1, 1, 1, 1, 1, 1),
         (1, 1, 2, 2, 2, 1),
+        (1, 2, 3, 2, 1, 2),
         (1, 2, 2, 1, 2, 3),
         (1, 3, 4, 3, 2, 2),
         (2, 4, 4, 2, 2, 3),
@@ -160,7 +46,7 @@ def maps_and_kernels(rng):
             middle=(width, width // groups, 3, 3),
             expand=(channels, width, 1, 1),
         )
-        case = {name: torch.from_numpy(rng.normal(size=shape)) for name, shape in shapes.items()}
+        case = {name: normal(rng, *shape, wanted=batch > 1) for name, shape in shapes.items()}
         yield {**case, "groups": groups}
 
 
@@ -205,11 +91,27 @@ def adds_the_residual(x, reduce, middle, expand, groups):
 
 
 @sum_of_branches.mistake(
-    """There is a ReLU after the sum, or after each branch's last convolution. The formula has two
-    of them: which two steps do they follow?"""
+    """There is a ReLU after the sum. The formula has two of them: which two steps do they
+    follow?"""
 )
-def relu_at_the_end(x, reduce, middle, expand, groups):
+def relu_after_the_sum(x, reduce, middle, expand, groups):
     return sum(_branches(x, reduce, middle, expand, groups)).relu()
+
+
+@sum_of_branches.mistake(
+    """There is a third ReLU, after each branch's last convolution: no branch can take anything
+    away. The formula has two: which two steps do they follow?"""
+)
+def relu_after_each_branch(x, reduce, middle, expand, groups):
+    return sum(branch.relu() for branch in _branches(x, reduce, middle, expand, groups))
+
+
+@sum_of_branches.mistake(
+    """You put the branches side by side, so there are groups · C channels. Each branch gives all C
+    of them: what does Σ do with the branches?"""
+)
+def puts_branches_side_by_side(x, reduce, middle, expand, groups):
+    return torch.cat(_branches(x, reduce, middle, expand, groups), dim=1)
 
 
 @sum_of_branches.mistake(
@@ -276,3 +178,11 @@ def deals_channels_out(x, reduce, middle, expand, groups):
 )
 def first_branch_only(x, reduce, middle, expand, groups):
     return _branches(x, reduce, middle, expand, groups)[0]
+
+
+@sum_of_branches.mistake(
+    """You return the last branch alone: each round of the loop replaces what the one before it
+    gave. Right with one group. What does Σ do with the branches?"""
+)
+def last_branch_only(x, reduce, middle, expand, groups):
+    return _branches(x, reduce, middle, expand, groups)[-1]
