@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from tutorial_lib.measuring import records
 from tutorial_lib.recipes.vit import few_shot
 
 
@@ -81,3 +82,20 @@ def test_class_tokens_of_every_layer(monkeypatch):
     few_shot.class_tokens.cache_clear()
     assert tokens.shape == (12, 3, 384) and tokens.isfinite().all()
     assert not torch.allclose(tokens[0], tokens[1])
+
+
+def test_the_record_holds_what_is_planned_and_pre_training_wins():
+    rows = records.recorded("few-photographs")[0]["rows"]
+    names = "method", "shots", "seed", "lr", "steps"
+    recorded = [tuple(row.get(name) for name in names) for row in rows]
+    planned = [tuple(row.get(name) for name in names) for row in few_shot.plan()]
+    assert sorted(recorded, key=str) == sorted(planned, key=str)
+    for shots, margin in ((1, 0.1), (5, 0.15)):
+        best = {}
+        for row in rows:
+            if row["shots"] == shots:
+                found = row["by_layer"][-2] if "by_layer" in row else row["accuracy"]
+                best.setdefault((row["method"], row["seed"]), []).append(found)
+        for (method, seed), found in best.items():
+            if method != "pretrained":
+                assert max(best["pretrained", seed]) > max(found) + margin, (method, shots, seed)

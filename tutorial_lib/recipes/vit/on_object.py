@@ -71,4 +71,4 @@ def plan():
 
 
 if __name__ == "__main__":
-    record("attention-on-object", plan(), measure)
+    record("on-object", plan(), measure)
