@@ -18,3 +18,11 @@ def test_a_record_is_named_after_its_device():
     path = records.result_file("some-table", {"device": "Intel(R) Xeon(R) @ 2.80GHz"})
     assert path.name == "some-table-intel-r-xeon-r-2-80ghz.json"
     assert path.parent == records.RESULTS
+
+
+def test_a_name_finds_its_own_records_and_no_longer_name_s(tmp_path, monkeypatch):
+    monkeypatch.setattr(records, "RESULTS", tmp_path)
+    machine = {"device": "Any CPU"}
+    for name in ("vit", "vit-parts"):
+        records.save(records.result_file(name, machine), [{"name": name}], machine)
+    assert [r["rows"] for r in records.recorded("vit")] == [[{"name": "vit"}]]

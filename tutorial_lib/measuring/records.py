@@ -25,8 +25,10 @@ def result_file(name, machine):
 
 
 def recorded(name):
-    """The results kept in benchmarks/results for `name` ("attention"), a device each."""
-    return [load(path) for path in sorted(RESULTS.glob(f"{name}-*.json"))]
+    """The results kept in benchmarks/results for `name` ("attention"), a device each; not those of
+    a longer name that begins alike."""
+    found = [(path, load(path)) for path in sorted(RESULTS.glob(f"{name}-*.json"))]
+    return [result for path, result in found if path == result_file(name, result["machine"])]
 
 
 def names(path):
