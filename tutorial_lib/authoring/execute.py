@@ -11,7 +11,7 @@ from nbclient import NotebookClient
 from PIL import Image
 from tqdm import tqdm
 
-IMAGE_BYTES = 60_000  # the most that one figure may take
+IMAGE_BYTES = 40_000  # above it a figure is taken for a photograph; the limit of a chapter is 60 kB
 
 # One thread, no progress bars in the outputs, and sets in the same order each time.
 ENVIRONMENT = {

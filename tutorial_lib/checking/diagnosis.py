@@ -173,7 +173,7 @@ def _broken_link(wrong: list[Trial]) -> str:
     first = next(
         (i for i, name in enumerate(names) if any(within(place, name) for place in places)), 0
     )
-    if not names:
+    if not names or not places:
         return ""
     if first == 0:
         return f"{names[0]} is wrong already: begin there."
@@ -227,7 +227,7 @@ def _table(trial: Trial, wrong: int, total: int) -> list[str]:
         return rows + ["  where the chain breaks", *links]
     if isinstance(expected, Exception):
         rows += [f"  expected  {type(expected).__name__}: {expected}"]
-    else:
+    elif not (outcome.error and isinstance(expected, dict)):  # which says nothing of an error
         rows += [f"  expected  {describe(expected)}", *_values(expected, outcome.value)]
     if outcome.error:
         rows += [f"  yours     {type(outcome.error).__name__}: {outcome.error}"]

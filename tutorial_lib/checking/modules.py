@@ -150,12 +150,25 @@ def structure(theirs: nn.Module, yours: nn.Module):
             return
         elif torch.is_tensor(getattr(yours, name, None)):
             yield f"{name} is a plain tensor, expected a {kind}: {WHY[kind]}"
-        else:
-            yield f"{name} is missing: a {kind} of shape {shape}"
+    for part, names in _by_part(name for name in wanted if name not in given).items():
+        kind, shape = wanted[names[0]]
+        if len(names) > 1:
+            yield f"{part} is missing, with {len(names)} weights"
+        elif not torch.is_tensor(getattr(yours, part, None)):
+            yield f"{part} is missing: a {kind} of shape {shape}"
+    for part, names in _by_part(name for name in given if name not in wanted).items():
+        weights = f", with {len(names)} weights" if len(names) > 1 else ""
+        yield f"{part} is one too many{weights}"
     yield from _norms(theirs, yours)
-    for name in given:
-        if name not in wanted:
-            yield f"{name} is one too many; there are {', '.join(wanted) or 'none'}"
+
+
+def _by_part(names) -> dict[str, list[str]]:
+    """Names by the part of a list that they belong to, such as encoder.2; others by themselves."""
+    parts = {}
+    for name in names:
+        words = name.split(".")
+        parts.setdefault(".".join(words[:2]) if len(words) > 2 else name, []).append(name)
+    return parts
 
 
 def _shared(theirs, yours):
@@ -195,15 +208,19 @@ def _entries(module: nn.Module) -> dict:
 
 
 def _outside_of_lists(module: nn.Module) -> dict[str, str]:
-    """Attributes that hold modules in a plain list, tuple or dict -> what they are."""
-    kinds = (list, tuple, dict)
+    """Attributes that hold modules in a list, tuple or dict, however deep -> what they are."""
     return {
         name: type(value).__name__
         for name, value in vars(module).items()
-        if isinstance(value, kinds) and not name.startswith("_")
-        if any(isinstance(x, (nn.Module, nn.Parameter))
-               for x in (value.values() if isinstance(value, dict) else value))
-    }  # fmt: skip
+        if not name.startswith("_") and not isinstance(value, nn.Module) and _holds_modules(value)
+    }
+
+
+def _holds_modules(value) -> bool:
+    parts = value.values() if isinstance(value, dict) else value
+    if isinstance(value, (list, tuple, dict)):
+        return any(map(_holds_modules, parts))
+    return isinstance(value, (nn.Module, nn.Parameter))
 
 
 class Probe:

@@ -9,6 +9,7 @@ FILES = {  # in the order of the chapter: an exercise and the file that holds it
     "layer_norm_backward": "normalization_backward",
     "encoder_layer": "layers",
     "encoder_layer_backward": "layers_backward",
+    "EncoderLayer": "module",
     "warmup_cosine": "schedule",
     "shifted_targets": "targets",
     "attend_with_cache": "cache",

@@ -13,12 +13,30 @@ def each_alone(model):
     return torch.allclose(model(images)[:1], model(images[:1]), atol=1e-4)
 
 
+@torch.no_grad()
+def squares(model):
+    """Whether each pixel moves one token, and the pixels of each token are a square."""
+    black, side = torch.zeros(1, 1, 28, 28), 28
+    dots = torch.eye(side * side).view(-1, 1, side, side)  # one lit pixel each
+    moved = (model.tokens(dots) != model.tokens(black)).any(-1)  # (784, tokens)
+    if not (moved.sum(1) == 1).all():
+        return False
+    of_pixel = moved.int().argmax(1).view(side, side)
+    for token in of_pixel.unique():
+        rows, columns = (of_pixel == token).nonzero().T
+        height, width = (int(x.max() - x.min()) + 1 for x in (rows, columns))
+        if height != width or height * width != len(rows):
+            return False
+    return True
+
+
 def vit_from_nothing():
     """Build a Vision Transformer from an empty cell and train it on `pictures("train", 2000)`:
     images (2000, 1, 28, 28), labels (2000,). It takes images (B, 1, 28, 28) and gives logits
-    (B, 10), has 20,000 to 400,000 parameters, judges each picture alone, and is right for at least
-    60 % of the test pictures, which you do not see. Fifteen seconds of training are enough. No
-    signature, no formulas: how you build it is yours."""
+    (B, 10), has 20,000 to 400,000 parameters, and is right for at least 60 % of the test pictures,
+    which you do not see. It has a method `tokens(images)` that gives what its encoder reads,
+    (B, tokens, features): each pixel lies in one token, and each token is a square of the picture.
+    Fifteen seconds of training are enough. How you build it is yours."""
     import torch
     import torch.nn.functional as F
     from torch import nn
@@ -35,10 +53,12 @@ def vit_from_nothing():
             self.layers = nn.TransformerEncoder(layer, depth, enable_nested_tensor=False)
             self.out = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, 10))
 
-        def forward(self, images):
+        def tokens(self, images):
             x = self.cut(images).flatten(2).mT  # (B, 16, dim)
-            x = torch.cat([self.first.expand(len(x), -1, -1), x], dim=1) + self.places
-            return self.out(self.layers(x)[:, 0])
+            return torch.cat([self.first.expand(len(x), -1, -1), x], dim=1) + self.places
+
+        def forward(self, images):
+            return self.out(self.layers(self.tokens(images))[:, 0])
 
     torch.manual_seed(0)
     built, (images, labels) = ViTFromNothing(), pictures("train", 2000)
@@ -57,7 +77,10 @@ vit_from_nothing = FromNothing(
     minutes=30,
     shapes=(torch.zeros(2, 1, 28, 28), (2, 10)),
     parameters=(20_000, 400_000),
-    properties={"each picture is judged alone": each_alone},
+    properties={
+        "each picture is judged alone": each_alone,
+        "each pixel lies in one token, each token is a square": squares,
+    },
     accuracy=lambda model: accuracy(model, *pictures("test")),
     wanted=0.6,
 )

@@ -128,6 +128,25 @@ class ReadsTheLastToken(_Parts):
 
 
 @VisionTransformer.mistake(
+    """You take the mean of all tokens and then its norm. The task reads one row of the sequence,
+    the class token's: which one is it?"""
+)
+class NormOfTheMean(_Parts):
+    def read(self, x):
+        return self.head(self.norm(x.mean(dim=1)))
+
+
+@VisionTransformer.mistake(
+    """The class token stands behind the patches, and you read row 0, which is then a patch. Where
+    does the schematic put the class token?"""
+)
+class ClassTokenLastAndFirstRead(_Parts):
+    def tokens(self, images):
+        x = self.embed(images)
+        return torch.cat([x, self.class_token.expand(len(x), 1, -1)], dim=1) + self.positions()
+
+
+@VisionTransformer.mistake(
     """You read the mean of all tokens. That works too, but the task reads the class token: which
     row of the sequence is it?"""
 )

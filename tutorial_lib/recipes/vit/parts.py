@@ -55,4 +55,4 @@ def plan():
 
 
 if __name__ == "__main__":
-    record("vit-parts", plan(), measure, count=COUNT, steps=STEPS)
+    record("parts-of-a-vit", plan(), measure, count=COUNT, steps=STEPS)
