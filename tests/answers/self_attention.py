@@ -695,7 +695,7 @@ def _(dZ, Q, K, V, mask=None):
 @wrong(
     "self_attention.attention_backward",
     ".T instead of .mT in a batch",
-    says="dV is wrong already: begin there. Two shapes",
+    says="Two shapes do not fit. Write the shape behind",
 )
 def _(dZ, Q, K, V, mask=None):
     P = attention(Q, K, V, mask)[1]

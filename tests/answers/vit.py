@@ -879,7 +879,7 @@ class _(Parts):
 @wrong(
     "vit.VisionTransformer",
     "the class token at the end, the first token read",
-    says="in evaluation mode is wrong already: begin",
+    says="The class token stands behind the patches,",
 )
 class _(Parts):
     def tokens(self, images):
@@ -1103,11 +1103,7 @@ def _(model, optimizer, images, labels):
     return loss.item()
 
 
-@wrong(
-    "vit.training_step",
-    "returns a tensor with its graph",
-    says="loss of step 1 is wrong already: begin there.",
-)
+@wrong("vit.training_step", "returns a tensor with its graph", says="`.item()` gives one")
 def _(model, optimizer, images, labels):
     model.train()
     loss = F.cross_entropy(model(images), labels)

@@ -66,10 +66,13 @@ def test_minutes_are_those_of_the_guide_to_five():
 def test_a_lab_states_its_minutes_and_keeps_them_when_built_again(tmp_path):
     source = tmp_path / "05_vit.md"
     text = "# 05 · V\n\n**1 minutes**\n\n+++\n\n## 1. Lab: deep\n\n" + "word " * 1300
-    source.write_text(text + "\n\n+++\n\n## 2. Another\n\nword\n", encoding="utf-8")
+    text += "\n\n## Lab: deeper\n\n" + "word " * 2600 + "\n\n+++\n\n## 2. Another\n\nword\n"
+    source.write_text(text, encoding="utf-8")
     for _ in range(2):
         shape.state_minutes(tmp_path, source)
-        assert source.read_text(encoding="utf-8").count("## 1. Lab: deep · 10 minutes\n") == 1
+        written = source.read_text(encoding="utf-8")
+        assert written.count("## 1. Lab: deep · 10 minutes\n") == 1
+        assert written.count("## Lab: deeper · 20 minutes\n") == 1
 
 
 def test_a_cell_without_functions_is_written_but_for_its_last_line():

@@ -73,11 +73,13 @@ def labs(learner, solved) -> dict[str, Shape]:
     found, part = {}, None
     answers = {cell.id: cell.source for cell in solved.cells}
     for cell in learner.cells:
-        if cell.cell_type == "markdown" and re.search("^## ", cell.source, re.MULTILINE):
-            match = LAB.search(cell.source)
-            part = found.setdefault(match[1], Shape()) if match else None
-        if part:
-            _count(part, cell, answers.get(cell.id, ""))
+        text = cell.source if cell.cell_type == "markdown" else ""
+        for piece in re.split("^(?=## )", text, flags=re.MULTILINE):  # a section each
+            if piece.startswith("## "):
+                match = LAB.match(piece)
+                part = found.setdefault(match[1], Shape()) if match else None
+            if part:
+                _count(part, cell | {"source": piece or cell.source}, answers.get(cell.id, ""))
     return found
 
 
