@@ -79,7 +79,8 @@ def labs(learner, solved) -> dict[str, Shape]:
                 match = LAB.match(piece)
                 part = found.setdefault(match[1], Shape()) if match else None
             if part:
-                _count(part, cell | {"source": piece or cell.source}, answers.get(cell.id, ""))
+                piece_of = type(cell)({**cell, "source": piece or cell.source})
+                _count(part, piece_of, answers.get(cell.id, ""))
     return found
 
 
