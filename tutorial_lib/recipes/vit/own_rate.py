@@ -1,7 +1,7 @@
 """A ViT and a CNN of equal size, each at its own best rate, and four times as long: a record.
 
 Taught in chapter 05. Is the CNN ahead because it can do more, or because it learns faster? Both
-read 20,000 pictures; `data_size.py` has the models. Measure again, a quarter of an hour on one core:
+read 20,000 pictures; `data_size.py` has the models. Measure again, 25 minutes on one core:
 
     python -m tutorial_lib.recipes.vit.own_rate [--out FILE]
 """
