@@ -197,3 +197,18 @@ def test_an_error_shows_the_learners_own_line():
         return x @ x
 
     assert "return x @ x" in message(changed(forward=forward), make())
+
+
+def test_a_class_that_raises_is_shown_with_its_line_and_without_all_that_was_expected():
+    def broken(self, x):
+        return torch.cat([x, self.shift[:, None]], dim=0)
+
+    text = message(changed(forward=broken), make())
+    assert "of broken:  return torch.cat" in text and "RuntimeError" in text
+    assert "expected  dict" not in text and "is wrong already" not in text
+
+
+def test_layers_too_many_are_told_in_one_line():
+    deep = with_parts(inside=lambda d, n: nn.ModuleList(nn.Linear(d, d) for _ in range(n + 2)))
+    text = message(deep, make())
+    assert text.count("is one too many, with 2 weights") == 2

@@ -89,7 +89,9 @@ def explain(exercise, trials: list[Trial]) -> str:
     if named := _closest_mistake(exercise, trials):
         return f"{named} {nan}".strip()
     pairs = _pairs(wrong)
-    seen = story_of_errors(trials) or off_by_a_product(pairs) or resemblance_of_most(pairs)
+    if raised := story_of_errors(trials):
+        return f"{raised} {nan}".strip()
+    seen = off_by_a_product(pairs) or resemblance_of_most(pairs)
     return " ".join(story for story in (_broken_link(wrong), seen, nan) if story)
 
 

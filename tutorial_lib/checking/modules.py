@@ -240,7 +240,7 @@ class Probe:
         module = self.cls(**arguments)
         module.load_state_dict(weights)
         return {
-            "in evaluation mode": _output(module.eval(), inputs),
+            "output in evaluation mode": _output(module.eval(), inputs),
             **self._with_gradients(module.train(), inputs),
             "called again": _output(module.eval(), inputs),
             "for twice the batch": _output(module, [_doubled(x) for x in inputs]),
@@ -264,7 +264,7 @@ class Probe:
             for name, x in wanted.items()
             if torch.is_tensor(x) and x.requires_grad
         }
-        return {"in training mode": _detached(out), **gradients}
+        return {"output in training mode": _detached(out), **gradients}
 
 
 def _stirred(weights: dict) -> dict:
