@@ -90,3 +90,14 @@ def test_a_view_where_a_new_array_is_asked_is_refused():
     assert "yours is a view of parts" in text
     first.__doc__ = "The first k rows of parts[0]."
     assert make(first, given).check(lambda parts, k: {"rows": parts[0][:k]})
+
+
+def test_an_empty_tensor_wants_a_gradient_without_numbers():
+    def double(x, y):
+        """Twice x, and y."""
+        return 2 * x, y + 0
+
+    empty = lambda rng: [dict(x=torch.ones(n), y=torch.ones(n - 1)) for n in (1, 2)]  # noqa: E731
+    assert make(double, empty).check(lambda x, y: (x + x, y * 1))
+    text = " ".join(message(lambda x, y: (2 * x.detach(), y + 0), make(double, empty)).split())
+    assert "cut from autograd's graph" in text

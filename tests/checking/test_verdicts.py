@@ -1,6 +1,7 @@
 """What is accepted with a remark, what is no stub, and what ends in a message, not in a crash."""
 
 import time
+import tracemalloc
 
 import numpy as np
 from checking_helpers import centre, make, message
@@ -79,8 +80,21 @@ def test_peak_memory_stands_in_the_verdict_where_the_task_is_about_it(capsys):
     assert exercise.check(at_once) is at_once
     said = capsys.readouterr().out
     assert "its peak memory is 81 kB" in said and "as long as x?" in said
-    exercise.check(lambda *arguments: total(*arguments))
+    tracemalloc.start()  # a learner who counts memory too goes on doing so
+    try:
+        exercise.check(lambda *arguments: total(*arguments))
+        assert tracemalloc.is_tracing()
+    finally:
+        tracemalloc.stop()
     assert "as small as" in capsys.readouterr().out
+
+    def slow_when_long(x, block):
+        while len(x) > 100:
+            pass
+        return total(x, block)
+
+    assert exercise.check(slow_when_long) is slow_when_long  # right on every try
+    assert "not counted: no answer within" in capsys.readouterr().out
 
 
 def test_a_right_answer_of_the_right_dtype_is_told_nothing_of_dtypes(capsys):

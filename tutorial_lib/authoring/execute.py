@@ -11,7 +11,7 @@ from nbclient import NotebookClient
 from PIL import Image
 from tqdm import tqdm
 
-IMAGE_BYTES = 40_000  # above it a figure is taken for a photograph; the limit of a chapter is 60 kB
+DRAWING_BYTES = 40_000  # what is larger is taken for a photograph; a figure may have 60 kB
 
 # One thread, no progress bars in the outputs, and sets in the same order each time.
 ENVIRONMENT = {
@@ -73,7 +73,7 @@ def _shrink(png: str) -> tuple[str, str]:
     small = io.BytesIO()
     image.quantize(256, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
     kind = "image/png"
-    if small.tell() > IMAGE_BYTES:
+    if small.tell() > DRAWING_BYTES:
         small, kind = io.BytesIO(), "image/jpeg"
         image.save(small, "JPEG", quality=85, optimize=True)
     return kind, base64.b64encode(small.getvalue()).decode() + "\n"

@@ -74,11 +74,10 @@ def explain(exercise, trials: list[Trial]) -> str:
             )
     if exercise.start and agrees(trials, exercise.as_function(exercise.start), exercise.seconds):
         return "The bug is still there: yours gives what the version gives that you started from."
-    for mistake in exercise.mistakes:
-        if agrees(trials, mistake.function, exercise.seconds):
-            # An error may have another cause: that much is said.
-            same = "It raises what this raises: " if all(t.outcome.error for t in wrong) else ""
-            return same + mistake.message
+    if mistake := _known_mistake(exercise, trials):
+        # An error may have another cause: that much is said.
+        same = "It raises what this raises: " if all(t.outcome.error for t in wrong) else ""
+        return same + mistake.message
     if story := _plain_story(wrong):
         where = any(trial.right for trial in trials) and GENERAL.search(story)
         return f"Where it fails: {story}" if where else story
@@ -88,16 +87,22 @@ def explain(exercise, trials: list[Trial]) -> str:
     )
     if named := _closest_mistake(exercise, trials):
         return f"{named} {nan}".strip()
-    pairs = _pairs(wrong)
     if raised := story_of_errors(trials):
         return f"{raised} {nan}".strip()
+    pairs = _pairs(wrong)
     seen = off_by_a_product(pairs) or resemblance_of_most(pairs)
     return " ".join(story for story in (_broken_link(wrong), seen, nan) if story)
 
 
+def _known_mistake(exercise, trials: list[Trial]):
+    """The known mistake that gives on every try what the answer gave, or None."""
+    fits = (m for m in exercise.mistakes if agrees(trials, m.function, exercise.seconds))
+    return next(fits, None)
+
+
 def _seen(exercise, trials: list[Trial]) -> list[str]:
-    """What the tries show whatever the mistake is: where it fails, and what raises."""
-    if any(agrees(trials, mistake.function, exercise.seconds) for mistake in exercise.mistakes):
+    """What the tries show where no name explains them all: where it fails, and what raises."""
+    if _known_mistake(exercise, trials):
         return []
     raised = [trial for trial in trials if trial.outcome.error]
     shown = telling(trials)
@@ -154,8 +159,7 @@ def _plain_story(wrong: list[Trial]) -> str:
                 "a step of your own change what flows back?"
             )
         return "The numbers are right, but part of an autograd graph that should end before them."
-    pairs = _pairs(wrong)
-    return family_resemblance(pairs)
+    return family_resemblance(_pairs(wrong))
 
 
 def _pairs(wrong: list[Trial]) -> list[tuple]:

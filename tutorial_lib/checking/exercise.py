@@ -183,9 +183,12 @@ class Exercise:
         if self.memory is None:
             return ""
         case, question = self.memory
-        yours, theirs = (
-            within(self.seconds, peak_memory, f, case) / 1000 for f in (answer, self.reference)
-        )
+        try:
+            yours, theirs = (
+                within(self.seconds, peak_memory, f, case) / 1000 for f in (answer, self.reference)
+            )
+        except Exception as error:  # it is right all the same, only too slow for so large a case
+            return f"    its peak memory was not counted: {error}"
         if yours < 4 * theirs:
             return "    its peak memory is as small as that of the course's version"
         return (

@@ -59,12 +59,16 @@ def peak_memory(function, case: dict) -> int:
     """The most bytes that a call holds at once in Python's and NumPy's memory, what it returns
     included: counted, so the same on every run."""
     given = [duplicate(value) for value in case.values()]
+    traced_before = tracemalloc.is_tracing()  # by the learner, who goes on with it
     tracemalloc.start()
     try:
+        held = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
         function(*given)
-        return tracemalloc.get_traced_memory()[1]
+        return tracemalloc.get_traced_memory()[1] - held
     finally:
-        tracemalloc.stop()
+        if not traced_before:
+            tracemalloc.stop()
 
 
 @contextlib.contextmanager
