@@ -48,6 +48,20 @@ def test_what_the_tries_show_is_told(answer, said):
         assert said in told(answer, make(shifted, masks))
 
 
+def test_an_argument_that_is_left_out_may_be_where_it_fails():
+    def scaled(x, factor=2.0):
+        """x times factor."""
+        return x * factor
+
+    def cases(rng):
+        for n in (1, 2, 3):
+            yield dict(x=rng.normal(size=(n, 3)), factor=2.0 + n)
+            yield dict(x=rng.normal(size=(n, 3)))
+
+    wrong_default = lambda x, factor=1.5: x * factor + (factor == 1.5) * np.sin(x)  # noqa: E731
+    assert "Wrong exactly where factor is left out" in told(wrong_default, make(scaled, cases))
+
+
 def test_an_error_on_other_tries_than_the_shown_one_is_told():
     def answer(x):
         if len(x) == 3:

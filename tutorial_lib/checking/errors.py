@@ -22,6 +22,8 @@ SENTENCES = {  # what Python, NumPy or PyTorch say -> what it means to whoever w
     r"division by zero|integer modulo by zero": "Something that you divide by can be 0.",
     r"leaf Variable|by an inplace operation": "Your function changes an argument in place. "
     "The caller still needs it: work on a new tensor.",
+    r"not callable": "A function is wanted there, and what it gives was handed over: name it "
+    "without brackets, or wrap the call, `lambda y: f(y, mask=mask)`.",
     r"recursion": "Your function calls itself without an end.",
     r"not aligned|mismatch|not be broadcast|cannot be multiplied|must match|shape ": "Two "
     "shapes do not fit. Write the shape behind each line; `.T` reverses *all* axes, and a batch "

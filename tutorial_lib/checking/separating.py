@@ -12,7 +12,7 @@ import numpy as np
 from tutorial_lib.checking.comparing import as_array
 from tutorial_lib.checking.trials import Trial
 
-SPECIAL = re.compile(r"None|given|True|False|beyond|finite|is 0|'$")
+SPECIAL = re.compile(r"None|given|left out|True|False|beyond|finite|is 0|'$")
 
 
 def where_it_fails(trials: list[Trial]) -> str:
@@ -21,8 +21,9 @@ def where_it_fails(trials: list[Trial]) -> str:
     A single case has many properties that the others lack: of one that is wrong only what is
     special is told, and nothing if only one is right.
     """
-    wrong = [_properties(trial.case) for trial in trials if not trial.right]
-    right = [_properties(trial.case) for trial in trials if trial.right]
+    names = {name for trial in trials for name in trial.case}
+    wrong = [_properties(trial.case, names) for trial in trials if not trial.right]
+    right = [_properties(trial.case, names) for trial in trials if trial.right]
     single = len({trial.number for trial in trials if not trial.right}) == 1
     if not wrong or len({trial.number for trial in trials if trial.right}) < 2:
         return ""
@@ -33,11 +34,15 @@ def where_it_fails(trials: list[Trial]) -> str:
     return ""
 
 
-def _properties(case: dict) -> dict[str, bool]:
-    """Sentence -> whether it is true of a case, the simplest first."""
+def _properties(case: dict, names: set[str]) -> dict[str, bool]:
+    """Sentence -> whether it is true of a case, the simplest first; `names` are the arguments of
+    all cases, some of which may be left out in this one."""
     found = {}
     for name, value in case.items():
         found |= _of_value(name, value)
+    for name in sorted(names):
+        found[f"{name} is left out"] = name not in case
+        found.setdefault(f"{name} is given", name in case)
     arrays = {name: x for name, value in case.items() if (x := _numbers(value)) is not None}
     for name, x in arrays.items():
         found |= _of_array(name, x)

@@ -128,3 +128,41 @@ class NormsAfterTheSums(_Reference):
         super().__init__(dim, heads, hidden, eps)
         for around in (self.around_attention, self.around_feed_forward):
             around.norm_first = False
+
+
+@EncoderLayer.mistake(
+    """The second half has no residual: what attention has found goes into the feed-forward network
+    and nothing carries it past. How many sums does a layer have?"""
+)
+class WithoutTheSecondResidual(_Reference):
+    def forward(self, x, mask=None):
+        x = self.around_attention(x, lambda y: self.attention(y, mask=mask))
+        return self.feed_forward(self.around_feed_forward.norm(x))
+
+
+@EncoderLayer.mistake(
+    """x is added twice in the second half: `Residual` adds it already. What does it give back?"""
+)
+class AddsTwice(_Reference):
+    def forward(self, x, mask=None):
+        x = self.around_attention(x, lambda y: self.attention(y, mask=mask))
+        return x + self.around_feed_forward(x, self.feed_forward)
+
+
+@EncoderLayer.mistake(
+    """Attention reads x as it came in, without the norm: the function that you hand to `Residual`
+    does not use its argument. What does `Residual` call it with?"""
+)
+class AttendsToWhatIsNotNormalised(_Reference):
+    def forward(self, x, mask=None):
+        x = self.around_attention(x, lambda y, x=x: self.attention(x, mask=mask))
+        return self.around_feed_forward(x, self.feed_forward)
+
+
+@EncoderLayer.mistake(
+    """The mask is the wrong way round: tokens look exactly where they may not. What does True
+    mean in it?"""
+)
+class MaskTheWrongWayRound(_Reference):
+    def forward(self, x, mask=None):
+        return super().forward(x, None if mask is None else ~mask)
