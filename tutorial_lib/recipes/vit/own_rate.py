@@ -34,7 +34,7 @@ def rates():
 def lengths():
     """The best rate with other seeds, and four times as long."""
     short = [dict(model=m, lr=BEST[m], steps=STEPS, seed=seed) for m in MODELS for seed in (1, 2)]
-    long = [dict(model=m, lr=BEST[m], steps=4 * STEPS, seed=0) for m in MODELS]
+    long = [dict(model=m, lr=BEST[m], steps=4 * STEPS, seed=s) for s in range(3) for m in MODELS]
     return short + long
 
 
