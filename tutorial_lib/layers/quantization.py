@@ -26,7 +26,7 @@ def straight_through(x, discrete):
 
     x, discrete  tensors of one shape  ->  a tensor of that shape
     """
-    return x + (discrete - x).detach()
+    return discrete.detach() + (x - x.detach())  # exactly `discrete`: what is added is zero
 
 
 def fake_quantize(x, scale, zero_point=0, bits: int = 8):
