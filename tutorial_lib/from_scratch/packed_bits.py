@@ -62,3 +62,17 @@ def bitserial_product(planes, w):
             both += np.bitwise_count(a[:, None] & b)
         total += (2 * both - ones[:, None]) << i
     return total
+
+
+def fused_glue(sums, mean, shift, bits):
+    """The sums of a convolution to levels, by integers alone.
+
+    sums int (..., C); mean, shift int (C,), shift > 0; bits of a level
+    ->  int like sums: (sums − mean + half) >> shift, clipped to 0 … 2^bits − 1
+
+    `half`, 2^(shift − 1), turns the shift, which rounds down, into rounding half up.
+    """
+    if shift.min() < 1:
+        raise ValueError(f"shift is {shift.min()} somewhere, expected 1 or more")
+    half = np.left_shift(1, shift - 1)
+    return np.clip((sums - mean + half) >> shift, 0, 2**bits - 1)

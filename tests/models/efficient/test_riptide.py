@@ -5,10 +5,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from tutorial_lib.from_scratch.packed_bits import fused_glue
 from tutorial_lib.models.efficient.riptide import (
     BinaryBlock,
     Riptide,
-    fused_glue,
     integer_block,
     power_of_two,
     to_levels,

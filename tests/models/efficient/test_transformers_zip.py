@@ -1,8 +1,7 @@
-"""Pruning keeps the largest weights and stays; k-means against scikit-learn; shared gradients."""
+"""Pruning keeps the largest weights and stays; shared values and gradients."""
 
 import pytest
 import torch
-from sklearn.cluster import KMeans
 from torch import nn
 from torch.nn.utils import parametrize
 
@@ -12,7 +11,6 @@ from tutorial_lib.models.efficient.transformers_zip import (
     Binary,
     Pruned,
     SharedValues,
-    kmeans,
     magnitude_mask,
     packed_bytes,
 )
@@ -39,31 +37,6 @@ def test_what_is_pruned_stays_zero_whatever_the_optimizer_does():
         optimizer.step()
     assert (layer.weight[~mask] == 0).all()
     assert (layer.weight[mask] != before[mask]).all()
-
-
-@pytest.mark.parametrize("k", [1, 2, 4, 16])
-def test_kmeans_is_scikit_learns_from_the_same_start(k):
-    values = torch.randn(500, generator=torch.Generator().manual_seed(k)).double()
-    start = torch.linspace(values.min().item(), values.max().item(), k).double()
-    theirs = KMeans(k, init=start[:, None].numpy(), n_init=1, tol=0, max_iter=1000)
-    theirs.fit(values[:, None].numpy())
-    centres, groups = kmeans(values, k)
-    torch.testing.assert_close(centres, torch.from_numpy(theirs.cluster_centers_[:, 0]))
-    assert groups.equal(torch.from_numpy(theirs.labels_).long())
-
-
-def test_kmeans_leaves_each_number_at_its_nearest_centre_and_each_centre_at_its_mean():
-    values = torch.randn(300, generator=torch.Generator().manual_seed(1)).double() ** 3
-    centres, groups = kmeans(values, 8)
-    assert groups.equal((values[:, None] - centres).abs().argmin(1))
-    for group in groups.unique():
-        assert centres[group].item() == pytest.approx(values[groups == group].mean().item())
-
-
-def test_a_centre_without_numbers_stays():
-    centres, groups = kmeans(torch.tensor([0.0, 0.1, 9.9, 10.0]), 3)
-    assert centres.tolist() == pytest.approx([0.05, 5.0, 9.95])
-    assert groups.tolist() == [0, 0, 2, 2]
 
 
 def test_shared_values_are_few_keep_zeros_and_add_their_gradients_up():

@@ -12,25 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-
-def gaussian_kl(mean, std, old_mean, old_std):
-    """KL(N(mean, std²) ‖ N(old_mean, old_std²)), number by number; stds > 0."""
-    return (old_std / std).log() + (std**2 + (mean - old_mean) ** 2) / (2 * old_std**2) - 0.5
-
-
-def instability(output, old_output):
-    """AIWQ: how far the channels of an output have moved, as a mean over them of the KL divergence
-    between two normal distributions.
-
-    output, old_output (B, C, H, W): the same input, through the weights after a step and before it
-    ->  a scalar. A channel that is constant in one of the two has no divergence and is left out.
-    """
-    std, mean = torch.std_mean(output, dim=(0, 2, 3))
-    old_std, old_mean = torch.std_mean(old_output, dim=(0, 2, 3))
-    varies = (std > 0) & (old_std > 0)
-    if not varies.any():
-        return torch.zeros(())
-    return gaussian_kl(mean[varies], std[varies], old_mean[varies], old_std[varies]).mean()
+from tutorial_lib.from_scratch.instability import instability
 
 
 class Instability:
@@ -66,7 +48,9 @@ class Instability:
             if name in self.before:
                 settings = layer.bias, layer.stride, layer.padding, layer.dilation, layer.groups
                 old = F.conv2d(inputs[0], self.before[name], *settings)
-                self.found[name].append(instability(output, old).item())
+                self.found[name].append(
+                    instability(*(x.float().cpu().numpy() for x in (output.detach(), old)))
+                )
             self.before[name] = layer.weight.clone()
 
         return compare

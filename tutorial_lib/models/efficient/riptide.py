@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tutorial_lib.from_scratch.packed_bits import bit_planes, bitserial_product, pack
+from tutorial_lib.from_scratch.packed_bits import bit_planes, bitserial_product, fused_glue, pack
 from tutorial_lib.layers.quantization import straight_through
 
 
@@ -80,20 +80,6 @@ class BinaryBlock(nn.Module):
             (self.norm.running_mean / alpha).round().int().numpy(),
             (-(alpha * scale).log2()).int().numpy(),
         )
-
-
-def fused_glue(sums, mean, shift, bits):
-    """The sums of a convolution to levels, by integers alone.
-
-    sums int (..., C); mean, shift int (C,), shift > 0; bits of a level
-    ->  int like sums: (sums − mean + half) >> shift, clipped to 0 … 2^bits − 1
-
-    `half`, 2^(shift − 1), turns the shift, which rounds down, into rounding half up.
-    """
-    if shift.min() < 1:
-        raise ValueError(f"shift is {shift.min()} somewhere, expected 1 or more")
-    half = np.left_shift(1, shift - 1)
-    return np.clip((sums - mean + half) >> shift, 0, 2**bits - 1)
 
 
 def integer_block(levels, signs, mean, shift, stride, bits):

@@ -9,6 +9,7 @@ k-means, and each group shares one value, which goes on learning.
 import torch
 from torch import nn
 
+from tutorial_lib.from_scratch.kmeans import kmeans
 from tutorial_lib.layers.quantization import straight_through
 
 
@@ -20,29 +21,6 @@ def magnitude_mask(weight, sparsity: float):
     mask = torch.ones(weight.numel(), dtype=torch.bool)
     mask[weight.flatten().abs().argsort()[: int(sparsity * weight.numel())]] = False
     return mask.view_as(weight)
-
-
-def kmeans(values, k: int):
-    """Lloyd's algorithm in one dimension: groups of numbers and the mean of each.
-
-    values (n,) tensor; k ≥ 1  ->  centres (k,) in rising order, groups int (n,)
-
-    Begins with k centres at equal distances from the least to the largest value, which Deep
-    Compression found best for weights: large ones are rare and matter. Then in turns: each number
-    to its nearest centre (halfway, to the lower one), each centre to the mean of its numbers, until
-    no number changes its group. A centre without numbers stays where it is.
-    """
-    centres = torch.linspace(values.min().item(), values.max().item(), k).to(values)
-    groups = None
-    while True:
-        borders = (centres[1:] + centres[:-1]) / 2
-        nearest = torch.bucketize(values, borders)
-        if groups is not None and nearest.equal(groups):
-            return centres, groups
-        groups = nearest
-        counts = torch.bincount(groups, minlength=k)
-        sums = torch.zeros_like(centres).index_add_(0, groups, values)
-        centres = torch.where(counts > 0, sums / counts.clamp(min=1), centres)
 
 
 class Pruned(nn.Module):
@@ -65,7 +43,8 @@ class SharedValues(nn.Module):
 
     def __init__(self, weight: torch.Tensor, bits: int):
         super().__init__()
-        centres, groups = kmeans(weight[weight != 0], 2**bits)
+        kept = weight[weight != 0].detach().numpy()
+        centres, groups = (torch.from_numpy(x) for x in kmeans(kept, 2**bits))
         index = torch.zeros_like(weight, dtype=torch.long)
         index[weight != 0] = groups
         self.register_buffer("index", index)
