@@ -65,14 +65,14 @@ def bitserial_product(planes, w):
 
 
 def fused_glue(sums, mean, shift, bits):
-    """The sums of a convolution to levels, by integers alone.
+    """The sums of a binary convolution to levels, by integers alone.
 
-    sums int (..., C); mean, shift int (C,), shift > 0; bits of a level
-    ->  int like sums: (sums − mean + half) >> shift, clipped to 0 … 2^bits − 1
+    sums int (..., C); mean int (C,); shift int (C,), 1 or more; bits of a level
+    ->  int like sums: (sums − mean) / 2^shift, rounded, halves up, and clipped to 0 … 2^bits − 1
 
-    `half`, 2^(shift − 1), turns the shift, which rounds down, into rounding half up.
+    Raises ValueError for a shift below 1.
     """
     if shift.min() < 1:
         raise ValueError(f"shift is {shift.min()} somewhere, expected 1 or more")
-    half = np.left_shift(1, shift - 1)
+    half = np.left_shift(1, shift - 1)  # a shift to the right rounds down; with it, half up
     return np.clip((sums - mean + half) >> shift, 0, 2**bits - 1)

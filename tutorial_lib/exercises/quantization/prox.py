@@ -1,0 +1,133 @@
+"""ProxQuant: the step that draws weights to −1 and 1."""
+
+import torch
+
+from tutorial_lib.checking import Exercise
+from tutorial_lib.models.efficient import prox_quant
+
+
+def weights_and_strengths(rng):
+    for shape, strength in [((3,), 0.3), ((2, 3), 0.0), ((4, 2), 0.1), ((2, 1, 3), 1.5)]:
+        yield dict(theta=torch.from_numpy(rng.normal(size=shape)), strength=strength)
+    theta = torch.tensor([-2.5, -1.2, -1.0, -0.9, -0.4, 0.0, 0.05, 0.7, 1.0, 1.05, 3.0])
+    for strength in (0.2, 0.6):
+        yield dict(theta=theta.double(), strength=strength)
+    yield dict(theta=torch.tensor([0.2, -0.4]), strength=-0.1)
+
+
+prox_binary = Exercise(
+    prox_quant.prox_binary,
+    level=2,
+    minutes=10,
+    cases=weights_and_strengths,
+    hints=(
+        "Draw R for one weight: a W with its lowest points at −1 and 1. In which direction does it "
+        "pull a weight of 0.3, of 1.7, of −0.2?",
+        "Which of −1 and 1 is the nearest is decided by the sign of θ. Then it is the prox of a "
+        "distance to one point: move by the strength, but never past the point.",
+        "`away = theta - target`: its sign stays, its size shrinks by the strength and is clamped "
+        "at 0. Add the target again. `torch.where(theta >= 0, 1.0, -1.0)` knows what to do with 0.",
+    ),
+)
+
+
+def _target(theta):
+    return torch.where(theta >= 0, 1.0, -1.0).to(theta)
+
+
+def _checked(theta, strength):
+    if strength < 0:
+        raise ValueError
+    return theta - _target(theta)
+
+
+@prox_binary.mistake(
+    """A weight of exactly 0 stays at 0, or goes nowhere near 1: its `sign` is 0. Then it would be
+    neither −1 nor 1 at the end. What does the task say of zero?"""
+)
+def zero_has_no_sign(theta, strength):
+    away = _checked(theta, strength)
+    moved = _target(theta) + away.sign() * (away.abs() - strength).clamp(min=0)
+    return moved * (theta != 0)
+
+
+@prox_binary.mistake(
+    """You shrink the weights toward 0: that is the prox of |x|, whose lowest point is 0. Where are
+    the lowest points of R?"""
+)
+def shrinks_to_zero(theta, strength):
+    _checked(theta, strength)
+    return theta.sign() * (theta.abs() - strength).clamp(min=0)
+
+
+@prox_binary.mistake(
+    """Weights that were nearer than the strength run past their point and would swing around it for
+    ever. Where should they stop?"""
+)
+def runs_past(theta, strength):
+    away = _checked(theta, strength)
+    return theta - strength * away.sign()
+
+
+@prox_binary.mistake(
+    """You go a share of the way, strength · distance. Every weight then comes nearer and none
+    arrives until the strength is 1. How far does a penalty |x − 1| push, near the point and far
+    from it?"""
+)
+def a_share_of_the_way(theta, strength):
+    away = _checked(theta, strength)
+    return theta - strength * away
+
+
+@prox_binary.mistake(
+    """That is the prox of *squared* distances, a mean of θ and its point: weights come nearer and
+    never arrive. R has distances that are not squared."""
+)
+def squared(theta, strength):
+    _checked(theta, strength)
+    return (theta + strength * _target(theta)) / (1 + strength)
+
+
+@prox_binary.mistake(
+    """You give the signs, whatever the strength is. With strength 0 nothing should move."""
+)
+def signs(theta, strength):
+    _checked(theta, strength)
+    return _target(theta)
+
+
+@prox_binary.mistake(
+    """Weights beyond ±1 are clipped to it at once. R pulls them back as fast as it pulls the others
+    out, and no faster."""
+)
+def clips(theta, strength):
+    away = _checked(theta, strength)
+    return (_target(theta) + away.sign() * (away.abs() - strength).clamp(min=0)).clamp(-1, 1)
+
+
+@prox_binary.mistake(
+    """Weights beyond ±1 stay where they are. What is R there, and in which direction does it
+    fall?"""
+)
+def leaves_the_large(theta, strength):
+    away = _checked(theta, strength)
+    moved = _target(theta) + away.sign() * (away.abs() - strength).clamp(min=0)
+    return torch.where(theta.abs() > 1, theta, moved)
+
+
+@prox_binary.mistake(
+    """Twice the strength: the ½ in front of the square is there so that a weight moves by the
+    strength itself."""
+)
+def twice_as_far(theta, strength):
+    away = _checked(theta, strength)
+    return _target(theta) + away.sign() * (away.abs() - 2 * strength).clamp(min=0)
+
+
+@prox_binary.mistake(
+    """A negative strength is accepted; it would push the weights away from their points. The task
+    wants a ValueError."""
+)
+def refuses_nothing(theta, strength):
+    away = theta - _target(theta)
+    return _target(theta) + away.sign() * (away.abs() - strength).clamp(min=0)
