@@ -9,8 +9,10 @@ import math
 
 import torch
 from torch import nn
+from torch.nn.utils import parametrize
 
 from tutorial_lib.layers.quantization import straight_through
+from tutorial_lib.models.efficient.inner_layers import inner_layers
 
 
 def duq(x, a, c, steps: int, low: int):
@@ -49,3 +51,31 @@ class DuQ(nn.Module):
         """x of any shape  ->  quantized, still as floats"""
         a, c = nn.functional.softplus(self.a), nn.functional.softplus(self.c)
         return duq(x, a, c, self.steps, self.low)
+
+
+def quantize_weights(model: nn.Module, bits: int) -> None:
+    """Give the weight of every inner layer a DuQ of its own, in place."""
+    for layer in inner_layers(model).values():
+        size = 0.9 * layer.weight.abs().max().item()
+        parametrize.register_parametrization(layer, "weight", DuQ(bits, True, size))
+
+
+@torch.no_grad()
+def quantize_activations(model: nn.Module, bits: int, images: torch.Tensor) -> None:
+    """Put a DuQ behind every ReLU, in place. It begins with the 95th percentile of what is above
+    zero there, from these images."""
+    sizes, hooks = {}, []
+    for module in model.modules():
+        if isinstance(module, nn.ReLU):
+
+            def measure(module, inputs, output):
+                sizes[module] = torch.quantile(output[output > 0][:1_000_000], 0.95).item()
+
+            hooks.append(module.register_forward_hook(measure))
+    model.eval()(images)
+    for hook in hooks:
+        hook.remove()
+    for parent in list(model.modules()):
+        for name, child in list(parent.named_children()):
+            if child in sizes:
+                setattr(parent, name, nn.Sequential(child, DuQ(bits, False, sizes[child])))
