@@ -1,4 +1,4 @@
-"""Numbers in few bits, in PyTorch: rounding that lets gradients pass, quantized linear maps.
+"""Numbers in few bits, in PyTorch: rounding that lets gradients pass, and an integer linear map.
 
 Taught in chapter 36. Jacob et al., Quantization and Training of Neural Networks for Efficient
 Integer-Arithmetic-Only Inference (CVPR 2018, 1712.05877), for scales, zero points and the integer
@@ -11,6 +11,7 @@ for (q - zero_point) · scale. With a zero point of 0 this is called symmetric, 
 """
 
 import torch
+from torch import nn
 
 
 def integer_range(bits: int) -> tuple[int, int]:
@@ -45,3 +46,85 @@ def fake_quantize(x, scale, zero_point=0, bits: int = 8):
     steps = x / scale
     q = (straight_through(steps, steps.round()) + zero_point).clamp(low, high)
     return (q - zero_point) * scale
+
+
+def symmetric_scale(x, bits: int, clip=1.0):
+    """The scale at which `clip` times the largest absolute value becomes the largest integer.
+
+    x (..., n), clip a number or (...,)  ->  scale (...,), one for each row; 1 for a row of zeros
+    """
+    scale = clip * x.abs().amax(-1) / integer_range(bits)[1]
+    return torch.where(scale == 0, torch.ones_like(scale), scale)
+
+
+def affine_scale(x, bits: int, clip=1.0):
+    """Scale and zero point for `clip` times the range of x, widened so that 0 lies in it.
+
+    x (..., n), clip a number or (...,)  ->  scale (...,) and zero_point (...,), whole numbers as
+    floats, one for each row; 1 and 0 for a row of zeros
+    """
+    least, largest = integer_range(bits)
+    low, high = clip * x.amin(-1).clamp(max=0), clip * x.amax(-1).clamp(min=0)
+    scale = (high - low) / (largest - least)
+    scale = torch.where(scale == 0, torch.ones_like(scale), scale)
+    zero_point = torch.where(low == high, 0.0, (least - low / scale).round())
+    return scale, zero_point
+
+
+def int8_product(a, b):
+    """The exact product of matrices of integers: a (N, K) int8, b (K, M) int8  ->  (N, M) int32.
+
+    `torch._int_mm` sums in 32 bits and uses the processor's instructions for 8 bits. On a GPU it
+    wants more than 16 rows and K and M that are multiples of 8; other sizes are filled with zeros.
+    """
+    if a.device.type == "cpu":
+        return torch._int_mm(a, b)
+    (N, K), M = a.shape, b.shape[1]
+    rows, inner, columns = max(0, 17 - N), -K % 8, -M % 8
+    a = nn.functional.pad(a, (0, inner, 0, rows))
+    b = nn.functional.pad(b.mT, (0, inner, 0, columns)).mT  # its columns lie in one piece
+    return torch._int_mm(a, b)[:N, :M]
+
+
+class QuantizedLinear(nn.Module):
+    """A linear map of integers: int8 weights, and inputs that become int8 on the way in.
+
+    inputs, outputs  features; bits  2 to 8, of weights and inputs
+
+    Buffers, which `take` fills: weight (outputs, inputs) int8; weight_scale (outputs,) of the
+    symmetric weights; input_scale () and input_zero (), int32, of the affine inputs; bias
+    (outputs,), which stays float. Nothing in it learns.
+    """
+
+    def __init__(self, inputs: int, outputs: int, bits: int = 8):
+        super().__init__()
+        self.bits = bits
+        self.register_buffer("weight", torch.zeros(outputs, inputs, dtype=torch.int8))
+        self.register_buffer("weight_scale", torch.ones(outputs))
+        self.register_buffer("input_scale", torch.ones(()))
+        self.register_buffer("input_zero", torch.zeros((), dtype=torch.int32))
+        self.register_buffer("bias", torch.zeros(outputs))
+
+    @torch.no_grad()
+    def take(self, linear: nn.Linear, weight_scale, input_scale, input_zero):
+        """Take over a float linear map of the same size, with scales that were chosen for it:
+        weight_scale (outputs,), input_scale (), input_zero ()  ->  self."""
+        least, largest = integer_range(self.bits)
+        steps = linear.weight / weight_scale[:, None]
+        self.weight.copy_(steps.round().clamp(least, largest))
+        self.weight_scale.copy_(weight_scale)
+        self.input_scale.copy_(input_scale)
+        self.input_zero.copy_(input_zero)
+        if linear.bias is not None:
+            self.bias.copy_(linear.bias)
+        return self
+
+    def forward(self, x):
+        """(..., inputs)  ->  (..., outputs)"""
+        least, largest = integer_range(self.bits)
+        q = (x / self.input_scale).round() + self.input_zero
+        q = q.clamp(least, largest).to(torch.int8)
+        product = int8_product(q.flatten(0, -2), self.weight.mT)  # (N, outputs) int32
+        product = product - self.input_zero * self.weight.sum(1, dtype=torch.int32)
+        out = product * (self.input_scale * self.weight_scale) + self.bias
+        return out.unflatten(0, x.shape[:-1])

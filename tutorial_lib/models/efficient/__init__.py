@@ -1,1 +1,1 @@
-"""Survey section 2.6, efficient transformers: fewer heads, smaller students, fewer bits."""
+"""Survey section 2.6, efficient transformers: fewer bits, fewer weights, fewer operations."""
