@@ -12,7 +12,7 @@ from tutorial_lib.models.efficient.transformers_zip import (
     Pruned,
     SharedValues,
     magnitude_mask,
-    packed_bytes,
+    stored_bytes,
 )
 
 
@@ -76,8 +76,11 @@ def test_binary_has_the_mean_size_and_passes_the_gradient():
 
 
 def test_bytes_are_counted():
-    mask = torch.tensor([[True, False, True, False]] * 8)  # 32 weights, 16 of them stay
-    assert packed_bytes(mask, bits=4) == (32 + 16 * 4 + 16 * 32) / 8
+    weight = torch.tensor([[0.5, 0, -2, 0]] * 8)  # 32 weights, 16 of them not zero
+    assert stored_bytes(weight, 32, sparse=False) == 4 * 32
+    assert stored_bytes(weight, 32, sparse=True) == 4 * 16 + 32 / 8
+    assert stored_bytes(weight, 4, sparse=False) == 32 / 2 + 4 * 16
+    assert stored_bytes(weight, 4, sparse=True) == 16 / 2 + 4 * 16 + 32 / 8
     model = ViT(28, 7, 1, 10, dim=8, depth=1, heads=2, hidden=12)
     inner = 4 * 8 * 8 + 2 * 8 * 12
     rest = sum(p.numel() for p in model.parameters()) - inner

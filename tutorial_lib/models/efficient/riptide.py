@@ -103,15 +103,17 @@ class Riptide(nn.Module):
     bits               of an activation
     """
 
+    Block = BinaryBlock
+
     def __init__(self, channels: int, classes: int, width: int, bits: int):
         super().__init__()
         self.bits = bits
         self.first = nn.Conv2d(channels, width, 3, 2, padding=1, bias=False)
         self.norm = nn.BatchNorm2d(width)
         self.blocks = nn.Sequential(
-            BinaryBlock(width, width, 1, bits),
-            BinaryBlock(width, 2 * width, 2, bits),
-            BinaryBlock(2 * width, 2 * width, 1, bits),
+            self.Block(width, width, 1, bits),
+            self.Block(width, 2 * width, 2, bits),
+            self.Block(2 * width, 2 * width, 1, bits),
         )
         self.head = nn.Linear(2 * width, classes)
 

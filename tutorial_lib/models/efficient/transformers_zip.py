@@ -67,7 +67,9 @@ class Binary(nn.Module):
         return straight_through(weight, weight.abs().mean() * torch.where(weight >= 0, 1.0, -1.0))
 
 
-def packed_bytes(mask: torch.Tensor, bits: int) -> float:
-    """What a pruned and shared weight takes: a bit for each weight that says whether it stays,
-    `bits` for each that does, and 32 for each shared value."""
-    return (mask.numel() + mask.sum().item() * bits + 32 * 2**bits) / 8
+def stored_bytes(weight: torch.Tensor, bits: int, sparse: bool) -> float:
+    """What a weight takes: `bits` for each number; if that is less than 32, 32 for each of the
+    2^bits values that they stand for; if sparse, zeros are left out, and a bit for every number
+    says which."""
+    stored = int((weight != 0).sum()) if sparse else weight.numel()
+    return (stored * bits + 32 * 2**bits * (bits < 32) + weight.numel() * sparse) / 8

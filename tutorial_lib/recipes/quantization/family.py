@@ -1,0 +1,55 @@
+"""The records of chapter 36's family, read: lists over seeds, and all systems in one table.
+
+Taught in chapter 36.
+"""
+
+import statistics
+
+from tutorial_lib.measuring import records
+
+TABLE = [  # record, what is shown, the rows that are meant; the first of a record is its baseline
+    ("slb", "CNN in floats", dict(method="float")),
+    ("slb", "straight through, 2 bits", dict(method="straight through", bits=2)),
+    ("slb", "SLB, 2 bits", dict(method="searched", bits=2)),
+    ("slb", "straight through, 1 bit", dict(method="straight through", bits=1)),
+    ("slb", "SLB, 1 bit", dict(method="searched", bits=1)),
+    ("prox-quant", "CNN in floats, trained on", dict(method="float")),
+    ("prox-quant", "BinaryConnect, 1 bit", dict(method="BinaryConnect")),
+    ("prox-quant", "ProxQuant, 1 bit", dict(method="ProxQuant")),
+    ("riptide", "CNN in floats", dict(method="float")),
+    ("riptide", "Riptide, 1 bit, activations 2", dict(method="fused glue", bits=2)),
+    ("riptide", "Riptide, 1 bit, activations 1", dict(method="fused glue", bits=1)),
+    ("transformers-zip", "ViT in floats, trained on", dict(method="floats")),
+    ("transformers-zip", "k-means, 4 bits", dict(method="k-means")),
+    ("transformers-zip", "nine tenths pruned", dict(method="pruned")),
+    ("transformers-zip", "pruned, then k-means", dict(method="pruned, k-means")),
+    ("transformers-zip", "binary, 1 bit", dict(method="binary")),
+]
+
+
+def of(record: str, what: str = "accuracy", **setting) -> list:
+    """What was measured in the rows of a record that have this setting, by seed:
+    `of("slb", method="searched", bits=1)`. Raises LookupError if there are none."""
+    rows = [r for r in records.recorded(record)[0]["rows"] if setting.items() <= r.items()]
+    if not rows:
+        raise LookupError(f"the record {record!r} has no rows with {setting}")
+    return [row[what] for row in sorted(rows, key=lambda row: row["seed"])]
+
+
+def table() -> str:
+    """All systems beside the floats that they began from: kB, accuracy (mean, least and largest of
+    the seeds), and how many times as long a training step takes."""
+    lines = [f"{'':<30} {'kB':>6}  {'accuracy':<21} step", ""]
+    record = None
+    for name, shown, setting in TABLE:
+        size, accuracy, seconds = (
+            of(name, what, **setting) for what in ("bytes", "accuracy", "seconds_per_step")
+        )
+        if name != record:
+            record, base = name, statistics.median(seconds)
+            lines += [] if lines[-1] == "" else [""]
+        lines.append(
+            f"{shown:<30} {statistics.mean(size) / 1000:6.1f}  {statistics.mean(accuracy):.1%} "
+            f"({min(accuracy):.1%} … {max(accuracy):.1%})  {statistics.median(seconds) / base:4.1f}"
+        )
+    return "\n".join(lines)
