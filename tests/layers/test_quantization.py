@@ -41,7 +41,7 @@ def test_equals_pytorchs_own_fake_quantization():
     ours = fake_quantize(inputs[0], 0.25, 3, bits=4)
     theirs = torch.fake_quantize_per_tensor_affine(inputs[1], 0.25, 3, *integer_range(4))
     torch.testing.assert_close(ours, theirs)
-    for y, x in zip((ours, theirs), inputs):
+    for y in (ours, theirs):
         y.backward(torch.arange(50.0))
     torch.testing.assert_close(inputs[0].grad, inputs[1].grad)
 

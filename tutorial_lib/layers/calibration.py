@@ -38,7 +38,7 @@ def percentile(x, bits: int, affine=False, share: float = 0.999):
 
 
 def squared_error(x, bits: int, affine=False, candidates: int = 50):
-    """The share with the least mean squared error, of so many: x (..., n), bits  ->  clip (...,)."""
+    """The share with the least mean squared error: x (..., n), bits  ->  clip (...,)."""
     shares = torch.linspace(1 / candidates, 1, candidates).to(x)
     errors = torch.stack([_squared_error(x, bits, affine, clip) for clip in shares])
     return shares[errors.argmin(0)]

@@ -1,4 +1,4 @@
-"""Which part of a ViT gets how many bits: sensitivity by nuclear norm, and the best use of a budget.
+"""Which part of a ViT gets how many bits: sensitivity by nuclear norm, the best use of a budget.
 
 Liu et al., Post-Training Quantization for Vision Transformer (NeurIPS 2021, 2106.14156),
 section 3.4. Taught in chapter 36.

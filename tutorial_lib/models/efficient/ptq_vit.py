@@ -56,17 +56,16 @@ def search_scales(part, a, b, bits, score, candidates=20, rounds=2):
     score  a function of its quantized output: the higher the better
     """
     shares = torch.linspace(LEAST, MOST, candidates)
-    starts = {"a": part.scale_a.clone(), "b": part.scale_b.clone()}
-    scales = dict(starts)
+    starts = scales = {"a": part.scale_a.clone(), "b": part.scale_b.clone()}
     for _ in range(rounds):
-        for side, x in (("b", b), ("a", a)):
+        for side in ("b", "a"):
             tried = starts[side] * shares
             scores = []
             for scale in tried:
                 now = scales | {side: scale}
-                left, right = (fake_quantize(y, now[s], bits=bits) for s, y in (("a", a), ("b", b)))
-                scores.append(score(left @ right))
-            scales[side] = tried[torch.stack(scores).argmax()]
+                quantized_a = fake_quantize(a, now["a"], bits=bits)
+                scores.append(score(quantized_a @ fake_quantize(b, now["b"], bits=bits)))
+            scales = scales | {side: tried[torch.stack(scores).argmax()]}
     part.scale_a.copy_(scales["a"])
     part.scale_b.copy_(scales["b"])
 
@@ -80,14 +79,32 @@ def correct_bias(part, a, b):
     part.bias = torch.nn.Parameter(part.bias - error.flatten(0, -2).mean(0))
 
 
+def score_of(a, b, gamma, theta, ranked):
+    """What a product's quantized output is judged by: its similarity to a @ b and, if gamma is not
+    0, the order in the first `ranked` pictures of the attention map that becomes of it."""
+    wanted = a @ b
+    if not gamma:
+        return lambda found: similarity(found, wanted)
+
+    def attention(scores):
+        return (scores[:ranked] / a.shape[-1] ** 0.5).softmax(-1)
+
+    order = attention(wanted)
+    return lambda found: (
+        similarity(found, wanted) - gamma * ranking_loss(attention(found), order, theta)
+    )
+
+
 @torch.no_grad()
-def post_training_quantize(model, images, bits, gamma=1.0, theta=0.0, correct=True, **settings):
+def post_training_quantize(
+    model, images, bits, gamma=1.0, theta=0.0, correct=True, ranked=8, **settings
+):
     """A quantized copy of a `ViT`, from a few pictures without labels.
 
     images        (B, C, H, W), some tens
     bits          of both sides of every product: a number or {name of a product: number}
     gamma, theta  weight and margin of the ranking loss of the attention's scores; gamma 0 leaves it
-                  out
+                  out; ranked  in how many of the images: it looks at every pair of keys
     correct       whether the biases take up the mean error
     settings      candidates and rounds of `search_scales`
     ->  the copy, made of `Product`s
@@ -97,19 +114,8 @@ def post_training_quantize(model, images, bits, gamma=1.0, theta=0.0, correct=Tr
     set_min_max(quantized, seen, bits)
     for name, part in products(quantized).items():
         a, b = seen[name]
-        wanted = a @ b
-        if name.endswith("scores") and gamma:
-            root, attention = a.shape[-1] ** 0.5, (wanted / a.shape[-1] ** 0.5).softmax(-1)
-
-            def score(found):
-                loss = ranking_loss((found / root).softmax(-1), attention, theta)
-                return similarity(found, wanted) - gamma * loss
-
-        else:
-
-            def score(found):
-                return similarity(found, wanted)
-
+        weight = gamma if name.endswith("scores") else 0
+        score = score_of(a, b, weight, theta, ranked)
         search_scales(part, a, b, part.bits, score, **settings)
         if correct and name.endswith("product"):
             correct_bias(quantized.get_submodule(name.removesuffix(".product")), a, b)
