@@ -139,9 +139,10 @@ def test_bits_go_where_they_are_worth_most():
 
 def test_fewer_bits_hurt_a_block_more(model, images):
     found = mixed_precision.sensitivities(model, images, (2, 4, 8))
-    assert list(found) == mixed_precision.blocks(model)
-    for of_bits in found.values():
+    assert list(found["logits"]) == mixed_precision.blocks(model)
+    for of_bits in [*found["logits"].values(), *found["nuclear norm"].values()]:
         assert of_bits[2] > of_bits[4] > of_bits[8] > 0
+    found = found["logits"]
     sizes = {block: mixed_precision.weights_of(model, block) for block in found}
     assert sizes["encoder.0.attention"] == 4 * 64 and sizes["encoder.1.feed_forward"] == 2 * 96
     bits = mixed_precision.bits_of_products(model, dict.fromkeys(found, 4))

@@ -6,12 +6,8 @@ section 3.4. Taught in chapter 36.
 
 import torch
 
-from tutorial_lib.models.efficient.quantized_vit import (
-    products,
-    record,
-    set_min_max,
-    with_products,
-)
+from tutorial_lib.models.efficient.ptq_vit import post_training_quantize
+from tutorial_lib.models.efficient.quantized_vit import products, with_products
 
 
 def blocks(model) -> list[str]:
@@ -34,23 +30,27 @@ def nuclear_norm(Y):
 
 
 @torch.no_grad()
-def sensitivities(model, images, choices) -> dict[str, dict[int, float]]:
-    """block -> bits -> Ω, how much a block's output suffers when it alone has so few bits.
+def sensitivities(model, images, choices) -> dict[str, dict[str, dict[int, float]]]:
+    """How much is lost when one block alone has so few bits: measure -> block -> bits -> loss, with
+    scales by similarity, a mean over the images.
 
-    Ω is the nuclear norm of the block's output Y times |Ŷ - Y|², a mean over the images: an error
-    weighs more where the tokens carry more. choices are the numbers of bits to try.
+    choices  the numbers of bits to try
+    Measures: "nuclear norm" is the paper's Ω, the nuclear norm of the block's output Y times
+    |Ŷ - Y|², so that an error weighs more where the tokens carry more; "logits" is the squared
+    change of what the whole model says.
     """
-    plain = with_products(model).eval()
-    seen = record(plain, images)
-    found = {}
-    for block in blocks(model):
-        wanted, found[block] = _output(plain, block, images), {}
-        for bits in choices:
-            tried = set_min_max(with_products(model).eval(), seen, bits)
-            for name, part in products(tried).items():
+    plain, logits = with_products(model).eval(), model(images)
+    outputs = {block: _output(plain, block, images) for block in blocks(model)}
+    found = {how: {block: {} for block in outputs} for how in ("nuclear norm", "logits")}
+    for bits in choices:
+        quantized = post_training_quantize(model, images, bits, gamma=0, correct=False)
+        for block, wanted in outputs.items():
+            for name, part in products(quantized).items():
                 part.bits = bits if name.startswith(block + ".") else None
-            error = (_output(tried, block, images) - wanted).square().sum((-1, -2))
-            found[block][bits] = (nuclear_norm(wanted) * error).mean().item()
+            error = (_output(quantized, block, images) - wanted).square().sum((-1, -2))
+            change = (quantized(images) - logits).square().sum(-1)
+            found["nuclear norm"][block][bits] = (nuclear_norm(wanted) * error).mean().item()
+            found["logits"][block][bits] = change.mean().item()
     return found
 
 

@@ -1,0 +1,1 @@
+"""What the trainings and measurements of chapter 36 share, and its records."""
