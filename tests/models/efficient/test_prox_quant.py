@@ -21,7 +21,7 @@ def test_the_formula_is_the_minimum_of_a_grid_search(strength):
         assert prox_binary(theta, strength).item() == pytest.approx(best.item(), abs=2e-4)
 
 
-# From reg.py of allenbai01/ProxQuant (commit c0a264b), BinOp.prox_operator of type "binary". It
+# From reg.py of allenbai01/ProxQuant (commit 1a9240e), BinOp.prox_operator of type "binary". It
 # leaves a weight of exactly 0 where it is, for ever; the minimum is at either side.
 PUBLIC = {
     0.1: [-2.4, -1.0, -0.4, 0.11, 0.5, 1.0, 1.1, 2.8],
