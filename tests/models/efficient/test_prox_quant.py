@@ -21,6 +21,20 @@ def test_the_formula_is_the_minimum_of_a_grid_search(strength):
         assert prox_binary(theta, strength).item() == pytest.approx(best.item(), abs=2e-4)
 
 
+# From reg.py of allenbai01/ProxQuant (commit 1a9240e), BinOp.prox_operator of type "binary". It
+# leaves a weight of exactly 0 where it is, for ever; the minimum is at either side.
+PUBLIC = {
+    0.1: [-2.4, -1.0, -0.4, 0.11, 0.5, 1.0, 1.1, 2.8],
+    0.7: [-1.8, -1.0, -1.0, 0.71, 1.0, 1.0, 1.0, 2.2],
+}
+
+
+@pytest.mark.parametrize("strength", PUBLIC)
+def test_it_is_what_the_authors_code_computes(strength):
+    theta = torch.tensor([-2.5, -1.05, -0.3, 0.01, 0.4, 0.95, 1.2, 2.9])
+    torch.testing.assert_close(prox_binary(theta, strength), torch.tensor(PUBLIC[strength]))
+
+
 def test_no_strength_changes_nothing_and_enough_of_it_gives_signs():
     theta = torch.randn(1000, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(prox_binary(theta, 0.0), theta)

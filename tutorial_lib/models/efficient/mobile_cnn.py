@@ -1,5 +1,4 @@
-"""A small network of depthwise separable convolutions, the kind that PROFIT is for. Taught in
-chapter 36.
+"""A small network of depthwise separable convolutions, for PROFIT. Taught in chapter 36.
 
 Howard et al., MobileNets: Efficient Convolutional Neural Networks for Mobile Vision Applications
 (1704.04861). A 3 × 3 convolution that sees one channel at a time, then a 1 × 1 one that mixes them:

@@ -6,22 +6,25 @@ Taught in chapter 36.
 import statistics
 
 from tutorial_lib.measuring import records
+from tutorial_lib.recipes.quantization import slb
 
+STRAIGHT = dict(method="straight through", lr=slb.LR["straight through"])
+SEARCHED = dict(method="searched", lr=slb.LR["searched"], cold=slb.COLD)
 TABLE = [  # record, what is shown, the rows that are meant; the first of a record is its baseline
-    ("slb", "CNN in floats", dict(method="float")),
-    ("slb", "straight through, 2 bits", dict(method="straight through", bits=2)),
-    ("slb", "SLB, 2 bits", dict(method="searched", bits=2)),
-    ("slb", "straight through, 1 bit", dict(method="straight through", bits=1)),
-    ("slb", "SLB, 1 bit", dict(method="searched", bits=1)),
+    ("slb", "CNN in floats", dict(method="float", lr=slb.LR["float"])),
+    ("slb", "straight through, 2 bits", STRAIGHT | dict(bits=2)),
+    ("slb", "SLB, 2 bits", SEARCHED | dict(bits=2)),
+    ("slb", "straight through, 1 bit", STRAIGHT | dict(bits=1)),
+    ("slb", "SLB, 1 bit", SEARCHED | dict(bits=1)),
     ("prox-quant", "CNN in floats, trained on", dict(method="float")),
-    ("prox-quant", "BinaryConnect, 1 bit", dict(method="BinaryConnect")),
-    ("prox-quant", "ProxQuant, 1 bit", dict(method="ProxQuant")),
+    ("prox-quant", "BinaryConnect, 1 bit", dict(method="BinaryConnect", lr=4e-2)),
+    ("prox-quant", "ProxQuant, 1 bit", dict(method="ProxQuant", lr=0.1)),
     ("riptide", "CNN in floats", dict(method="float")),
     ("riptide", "Riptide, 1 bit, activations 2", dict(method="fused glue", bits=2)),
     ("riptide", "Riptide, 1 bit, activations 1", dict(method="fused glue", bits=1)),
     ("transformers-zip", "ViT in floats, trained on", dict(method="floats")),
     ("transformers-zip", "k-means, 4 bits", dict(method="k-means")),
-    ("transformers-zip", "nine tenths pruned", dict(method="pruned")),
+    ("transformers-zip", "four fifths pruned", dict(method="pruned")),
     ("transformers-zip", "pruned, then k-means", dict(method="pruned, k-means")),
     ("transformers-zip", "binary, 1 bit", dict(method="binary")),
 ]

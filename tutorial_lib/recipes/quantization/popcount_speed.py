@@ -11,13 +11,13 @@ import ctypes
 import shutil
 import subprocess
 import tempfile
+import time
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from tutorial_lib.from_scratch.packed_bits import pack, xnor_product
-from tutorial_lib.measuring.benchmarking import median_seconds
 from tutorial_lib.measuring.records import record
 
 SIZES = {  # rows of x, rows of w, signs in a row
@@ -60,6 +60,22 @@ def compiled():
     return product
 
 
+def cpu_seconds(way, least=0.02, repeats=9):
+    """The least of `repeats` measurements of a call, each over as many calls as take `least`
+    seconds; of this process alone, whatever else the machine does."""
+    calls, found = 1, []
+    while len(found) < repeats:
+        start = time.process_time()
+        for _ in range(calls):
+            way()
+        taken = time.process_time() - start
+        if taken < least:
+            calls *= 2
+        else:
+            found.append(taken / calls)
+    return min(found)
+
+
 def measure(row):
     """One row of the record, in a process of its own: seconds of each way, and how many times as
     long floats take."""
@@ -78,7 +94,7 @@ def measure(row):
         del ways["packed, compiled"]
     for name, way in ways.items():
         assert name == "packing x" or (way() == x @ w.T).all(), name
-    seconds = {name: median_seconds(way, repeats=15) for name, way in ways.items()}
+    seconds = {name: cpu_seconds(way) for name, way in ways.items()}
     faster = {name: seconds["floats"] / taken for name, taken in seconds.items()}
     bytes_ = {"floats": w.nbytes, "packed": packed_w.nbytes}
     return row | dict(shape=[M, N, K], seconds=seconds, times_faster=faster, bytes_of_w=bytes_)

@@ -54,7 +54,8 @@ def measure(row):
 
 
 def plan():
-    settings = [("float", 32, seed) for seed in SEEDS] + list(product(MODELS, (1, 2), SEEDS))
+    settings = [("float", 32, seed) for seed in SEEDS] + list(product(MODELS, (2,), SEEDS))
+    settings += [("fused glue", 1, seed) for seed in SEEDS]
     return [dict(zip(("method", "bits", "seed"), setting)) for setting in settings]
 
 

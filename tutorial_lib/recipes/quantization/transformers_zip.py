@@ -46,7 +46,7 @@ def shared(weight):
     return SharedValues(weight, SHARED)
 
 
-ROUNDS = [pruned_to(sparsity) for sparsity in (0.5, 0.75, 0.9)]
+ROUNDS = [pruned_to(sparsity) for sparsity in (0.4, 0.65, 0.8)]
 METHODS = {  # name -> what is done to every weight, one after the other, with a training after each
     "floats": [lambda weight: nn.Identity()],
     "k-means": [shared],
