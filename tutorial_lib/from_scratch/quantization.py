@@ -74,6 +74,21 @@ def scales_per_channel(W, bits):
     return np.where(s == 0, 1.0, s)
 
 
+def best_scale(x, scales, bits):
+    """The symmetric scale with the least error.
+
+    x (...) float; scales (C,) float > 0, those to choose from; bits 2 to 8
+    ->  that s, a float, for which the mean of (x_hat - x)² is least, the first of several; x_hat is
+        x after s · clip(round(x / s)) to the integers -2^(b-1) … 2^(b-1) - 1
+    """
+    least, largest = integer_range(bits)
+    errors = []
+    for s in scales:
+        x_hat = s * np.clip(np.round(x / s), least, largest)
+        errors.append(np.mean((x_hat - x) ** 2))
+    return float(scales[np.argmin(errors)])
+
+
 def int8_matmul(q_x, z_x, q_w, z_w):
     """The product of what two matrices of integers stand for, without their scales, exactly.
 

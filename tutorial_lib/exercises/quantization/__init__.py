@@ -3,11 +3,21 @@
 from tutorial_lib.exercises import in_files
 
 FILES = {  # in the order of the chapter: an exercise and the file that holds it
+    "to_integers": "integers",
+    "scales_per_channel": "integers",
+    "best_scale": "integers",
+    "int8_matmul": "product",
+    "QuantizedLinear": "module",
+    "few_bit_step": "training",
+    "two_bits_from_nothing": "from_nothing",
+    "ranking_loss": "ranking",
     "searched_weight": "selection",
     "instability": "freezing",
     "xnor_product": "packed",
     "fused_glue": "packed",
     "prox_binary": "prox",
     "kmeans": "sharing",
+    "fake_quantize_backward": "backward",
+    "linear_of_integers": "product",
 }
 __all__, __getattr__, __dir__ = in_files(__name__, FILES)
