@@ -59,7 +59,6 @@ def plan():
     for method, cold in (("straight through", None), ("searched", COLD)):
         settings += [(method, bits, s, LR[method], cold) for bits, s in product((1, 2), SEEDS)]
         settings += [(method, 1, 0, lr, cold) for lr in RATES if lr != LR[method]]
-    settings += [("float", 32, 0, lr, None) for lr in RATES if lr != LR["float"]]
     settings += [("searched", 1, seed, LR["searched"], WARM) for seed in SEEDS]
     return [dict(zip(("method", "bits", "seed", "lr", "cold"), setting)) for setting in settings]
 
