@@ -6,8 +6,8 @@ a softmax with temperature τ, in deployment the one with the largest logit:
 
     w = Σ_k v_k softmax(A / τ)_k          w_q = v_k with k = argmax A
 
-τ falls, so that at the end both are nearly the same. What remains, the statistics of the batch norm
-are relieved of: each norm keeps those of both states (state batch normalization).
+τ falls, so that at the end both are nearly the same. What difference remains would shift what the
+batch norms have averaged, so each keeps a memory for both states (state batch normalization).
 """
 
 import contextlib
@@ -64,12 +64,12 @@ class StateBatchNorm(nn.Module):
 
     def __init__(self, norm: nn.BatchNorm2d):
         super().__init__()
-        self.soft, self.hard_norm = norm, nn.BatchNorm2d(norm.num_features, norm.eps)
+        self.soft_norm, self.hard_norm = norm, nn.BatchNorm2d(norm.num_features, norm.eps)
         self.hard_norm.weight, self.hard_norm.bias = norm.weight, norm.bias
         self.hard = False
 
     def forward(self, x):
-        return (self.hard_norm if self.hard else self.soft)(x)
+        return (self.hard_norm if self.hard else self.soft_norm)(x)
 
 
 def search(model: nn.Module, bits: int) -> nn.Module:
