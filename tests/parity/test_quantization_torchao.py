@@ -1,8 +1,8 @@
 """Our integers against torchao's (github.com/pytorch/ao), version 0.18.0, with PyTorch 2.13.0.
 
 torchao is no dependency, so its numbers were computed once: `quantize_` with `Int8WeightOnlyConfig`
-of an `nn.Linear` with these weights, then its `qdata` and `scale`. Its scale lets the largest weight
-reach half a step beyond the largest integer: 2 max|w| / (2^b - 1).
+of an `nn.Linear` with these weights, then its `qdata` and `scale`. Its scale lets the largest
+weight reach half a step beyond the largest integer: 2 max|w| / (2^b - 1).
 """
 
 import torch
