@@ -2,7 +2,7 @@
 
 Taught in chapter 36, after Liu et al., Post-Training Quantization for Vision Transformer (NeurIPS
 2021, 2106.14156). Both sides of every matrix product are quantized, the attention's too. Every row
-draws its own pictures to calibrate with. Measure again, some ten minutes on one core:
+draws its own pictures to calibrate with. Measure again, some minutes on one core:
 
     python -m tutorial_lib.recipes.quantization.ptq [--out FILE]
 """
@@ -31,7 +31,7 @@ from tutorial_lib.recipes.quantization.few_bits import calibration_pictures
 from tutorial_lib.recipes.vit.data_size import accuracy, pictures
 from tutorial_lib.recipes.vit.vit import load
 
-BITS, SEEDS, PICTURES = (8, 6, 4), range(5), 32
+BITS, SEEDS, PICTURES = (6, 4), range(3), 32
 CHOICES, MEAN = (3, 4, 5, 6), 4  # bits that a block may get, and that a weight has on average
 SEARCHES = {  # name -> the arguments of `post_training_quantize`
     "similarity": dict(gamma=0, correct=False),

@@ -66,7 +66,7 @@ def measure(row):
 
 
 def plan():
-    return [dict(method=method, bits=bits) for method, bits in product(METHODS, (8, 6, 4))]
+    return [dict(method=method, bits=bits) for method, bits in product(METHODS, (8, 4))]
 
 
 if __name__ == "__main__":

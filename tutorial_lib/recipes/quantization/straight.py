@@ -19,7 +19,7 @@ from tutorial_lib.measuring.records import record
 from tutorial_lib.recipes.vit.data_size import accuracy, draw, loss_of, pictures
 from tutorial_lib.recipes.vit.vit import load
 
-BITS, SEEDS, STEPS, LR = (4, 3, 2), range(3), 200, 3e-4
+BITS, SEEDS, STEPS, LR = (2,), range(3), 200, 3e-4
 METHODS = ("rounded", "trained in floats, then rounded", "trained straight through")
 
 
