@@ -17,8 +17,7 @@ BLOCKS = [  # of lines: record, what is shown, the rows that are meant; the firs
         ("slb", "SLB, 2 bits", SEARCHED | dict(bits=2)),
         ("slb", "straight through, 1 bit", STRAIGHT | dict(bits=1)),
         ("slb", "SLB, 1 bit", SEARCHED | dict(bits=1)),
-        ("riptide", "Riptide, activations 2 bits", dict(method="fused glue", bits=2)),
-        ("riptide", "Riptide, activations 1 bit", dict(method="fused glue", bits=1)),
+        ("riptide", "Riptide, activations 2 bits", dict(method="fused glue")),
     ],
     [
         ("prox-quant", "CNN in floats, trained on", dict(method="float")),

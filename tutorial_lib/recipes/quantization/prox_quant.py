@@ -17,7 +17,7 @@ from tutorial_lib.models.efficient.inner_layers import inner_layers, size_in_byt
 from tutorial_lib.models.efficient.prox_quant import prox_step, sign_changes
 from tutorial_lib.recipes.quantization.small_cnn import SEEDS, STEPS, learn, right, trained
 
-RATES = (4e-2, 0.1)  # of both; with lower ones both are less accurate
+RATES = (4e-2, 0.1)  # BinaryConnect does better at the first, ProxQuant at the second
 FLOAT_LR = 4e-3
 START = 0.5  # mean size of a filter's weights
 WAY = 2.5  # what the strengths of all steps sum to: how far a weight is drawn at most
@@ -66,10 +66,13 @@ def begin_halfway(layers):
 
 
 def plan():
-    rows = [dict(method="float", bits=32, lr=FLOAT_LR, seed=seed) for seed in SEEDS]
-    for method, lr, seed in product(("BinaryConnect", "ProxQuant"), RATES, SEEDS):
-        rows.append(dict(method=method, bits=1, lr=lr, seed=seed))
-    return rows
+    """Three seeds at the rate at which both change signs, and at ProxQuant's own; one seed shows
+    that it is not BinaryConnect's."""
+    settings = [("float", 32, FLOAT_LR, seed) for seed in SEEDS]
+    settings += [("BinaryConnect", 1, RATES[0], seed) for seed in SEEDS]
+    settings += [("ProxQuant", 1, lr, seed) for lr, seed in product(RATES, SEEDS)]
+    settings += [("BinaryConnect", 1, RATES[1], 0)]
+    return [dict(zip(("method", "bits", "lr", "seed"), setting)) for setting in settings]
 
 
 if __name__ == "__main__":
