@@ -54,7 +54,7 @@ def two_bits_from_nothing():
 
 two_bits_from_nothing = FromNothing(
     two_bits_from_nothing,
-    minutes=30,
+    minutes=25,
     shapes=(torch.zeros(2, 1, 28, 28), (2, 10)),
     parameters=(20_000, 400_000),
     properties={"each row of each matrix takes at most four values": few_values},

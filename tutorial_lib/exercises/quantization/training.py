@@ -51,7 +51,7 @@ def models_and_batches(rng):
 few_bit_step = TrainingExercise(
     few_bit_step,
     level=3,
-    minutes=20,
+    minutes=15,
     cases=models_and_batches,
     hints=(
         "Two sets of weights: where is the gradient taken, and which of them moves?",
