@@ -11,6 +11,7 @@ from tutorial_lib.layers.quantization import (
     QuantizedLinear,
     affine_scale,
     fake_quantize,
+    int8_product,
     integer_range,
     straight_through,
     symmetric_scale,
@@ -77,6 +78,13 @@ def test_the_integer_map_equals_the_floats_it_stands_for(bits):
     weight = fake_quantize(linear.weight, weight_scale[:, None], bits=bits)
     expected = nn.functional.linear(fake_quantize(x, scale, zero, bits), weight, linear.bias)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("N, K, M", [(1, 1, 1), (17, 3, 5), (40, 300, 8)])
+def test_the_integer_product_is_exact_for_any_size(N, K, M):
+    a, b = (torch.randint(-128, 128, size).to(torch.int8) for size in ((N, K), (M, K)))
+    found = int8_product(a, b.mT)
+    assert found.dtype == torch.int32 and (found.long() == a.long() @ b.long().mT).all()
 
 
 def brute_force(x, bits, affine):
