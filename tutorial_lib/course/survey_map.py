@@ -57,7 +57,7 @@ def _panel(axes, left, top, width, part, survey, chapters, done):
         _box(axes, x, y, BOX, chapter.spine, chapter.number in done)
         _text(axes, x + 0.07, y + 0.36, chapter.number, 8.5, weight="bold", va="baseline")
         if chapter.core:
-            _text(axes, x + 0.07, y + 0.07, f"{chapter.core}′", 6.5, va="baseline")
+            _text(axes, x + 0.07, y + 0.07, f"{chapter.core}′", 7, va="baseline")
         for k, line in enumerate(textwrap.wrap(chapter.title, 18)):
             _text(axes, x + 0.31, y + 0.36 - 0.13 * k, line, 8, va="baseline")
         for k, system in enumerate(survey.systems_of(chapter.number)):
@@ -70,7 +70,7 @@ def _legend(axes, left, top):
     _box(axes, left, top - 0.42, (0.3, 0.2), spine=False, done=True)
     _dot(axes, left + 0.15, top - 0.64, built=True)
     _dot(axes, left + 0.15, top - 0.96, built=False)
-    _text(axes, left + 0.15, top - 1.28, "55′", 6.5, ha="center")
+    _text(axes, left + 0.15, top - 1.28, "55′", 7, ha="center")
     labels = (
         "spine chapter: read these first",
         "a chapter you have done",
