@@ -1,0 +1,18 @@
+"""Chapter 19, PointNet: what is asked, how it is tried, and what people get wrong."""
+
+from tutorial_lib.exercises import in_files
+
+FILES = {  # in the order of the chapter: an exercise and the file that holds it
+    "global_feature": "features",
+    "training_step": "training",
+    "critical_points": "features",
+    "farthest_point_sampling": "sampling",
+    "ball_query": "balls",
+    "max_pool_backward": "backward",
+    "point_features": "debugging",
+    "same_answer": "invariances",
+    "orthogonality_penalty": "tnet",
+    "interpolate": "propagation",
+    "voxelize": "voxels",
+}
+__all__, __getattr__, __dir__ = in_files(__name__, FILES)
