@@ -23,10 +23,11 @@ def embedded(page):
 
 
 def unpack(data, number):
-    """Coordinates from −1 to 1 and marks of a cloud, decoded as the script does."""
+    """Coordinates x, y, z from −1 to 1 and marks of a cloud, decoded as the script does."""
     packed = data["clouds"][number]
     steps = np.frombuffer(base64.b64decode(packed["points"]), np.uint8).reshape(-1, 3)
-    points = 2 * (steps / data["steps"]) - 1
+    right, up, towards = (2 * (steps / data["steps"]) - 1).T
+    points = np.stack([right, -towards, up], axis=1)
     if "marks" not in packed:
         return points, None
     bits = np.frombuffer(base64.b64decode(packed["marks"]), np.uint8)

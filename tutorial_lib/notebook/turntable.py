@@ -32,8 +32,8 @@ def turntable(clouds, marks=None, title="Point clouds", caption=CAPTION):
     """Show point clouds that a reader can turn, side by side, all by the same angles.
 
     Args:
-        clouds: dict of plain-text name -> (N, 3) array or tensor, coordinates x, y, z with y up. N
-            may differ. All are drawn at one scale, each around the middle of its own box.
+        clouds: dict of plain-text name -> (N, 3) array or tensor: x to the right, y to the back, z
+            up. N may differ. All are drawn at one scale, each around the middle of its own box.
         marks: dict of name -> (N,) bool, the points to draw larger and in orange; the others of
             that cloud are then small and faint. Names may be left out.
         title, caption: plain text above and below.
@@ -55,7 +55,8 @@ def turntable(clouds, marks=None, title="Point clouds", caption=CAPTION):
     views = []
     for name, points in clouds.items():
         middle = (points.max(0) + points.min(0)) / 2
-        centered = (points - middle) / half  # from −1 to 1
+        right, back, up = ((points - middle) / half).T  # from −1 to 1
+        centered = np.stack([right, up, -back], axis=1)  # as on a screen: the last towards you
         steps = np.round((centered + 1) / 2 * STEPS).astype(np.uint8)
         packed = {"points": _base64(steps.tobytes())}
         if name in marks:

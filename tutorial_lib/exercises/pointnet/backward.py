@@ -22,9 +22,10 @@ max_pool_backward = Exercise(
     minutes=15,
     cases=gradients_and_features,
     hints=(
-        "Move one number of H a little. When does G notice? What, then, is ∂G / ∂H for that number?",
-        "dH is zero but for one point of each cloud in each feature: `H.argmax(axis=1)` says which. "
-        "There stands dG.",
+        "Move one number of H a little. When does G notice? What, then, is ∂G / ∂H for that "
+        "number?",
+        "dH is zero but for one point of each cloud in each feature: `H.argmax(axis=1)` says "
+        "which. There stands dG.",
         "`winner = H.argmax(axis=1)` is (B, D); put dG there with `np.put_along_axis(dH, "
         "winner[:, None], dG[:, None], axis=1)`.",
     ),
@@ -41,7 +42,8 @@ def whole_to_each_of_several(dG, H):
 
 @max_pool_backward.mistake(
     """You share the gradient among points with the same largest number. PyTorch's `amax` does so
-    too, and it is no mistake in itself; but which point does the task say that G was copied from?"""
+    too, and it is no mistake in itself; but which point does the task say that G was copied
+    from?"""
 )
 def shared_among_several(dG, H):
     same = H == H.max(axis=1, keepdims=True)

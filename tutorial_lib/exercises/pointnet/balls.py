@@ -61,11 +61,11 @@ ball_query = Exercise(
     hints=(
         "One array of shape (B, M, N) says for every center and every point whether it is inside. "
         "How do you get the first few places of each row that are true, without a loop?",
-        "Write each point's place where it is inside, and N, a place that does not exist, where it "
-        "is not; sorted, the real places come first. What is left over as N takes the first.",
+        "Write each point's place where it is inside, and N, a place that does not exist, where "
+        "it is not; sorted, the real places come first. What is left over as N takes the first.",
         "`torch.arange(N).where(inside, N)`, then `.sort(dim=-1).values`; `F.pad(..., (0, count), "
-        "value=N)[..., :count]` makes each row long enough; `place.where(place < N, "
-        "place[..., :1])`.",
+        "value=N)[..., :count]` makes each row long enough; `place.where(place < N, place[..., "
+        ":1])`.",
     ),
 )
 

@@ -55,10 +55,10 @@ point_features = Exercise(
     cases=clouds_and_maps,
     start=buggy_point_features,
     hints=(
-        "Take two points, (1, 2, 3) and (4, 5, 6). What stands in x, of which channel 0 should hold "
-        "the first coordinates, 1 and 4?",
-        "A reshape keeps the order of the numbers and only counts them in another way. Two axes are "
-        "to change places, twice in this function.",
+        "Take two points, (1, 2, 3) and (4, 5, 6). What stands in x, of which channel 0 should "
+        "hold the first coordinates, 1 and 4?",
+        "A reshape keeps the order of the numbers and only counts them in another way. Two axes "
+        "are to change places, twice in this function.",
         "`points.mT` (or `points.transpose(1, 2)`) on the way in, and the same on the way out.",
     ),
 )

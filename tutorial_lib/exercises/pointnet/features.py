@@ -28,8 +28,8 @@ global_feature = Exercise(
     minutes=10,
     cases=clouds_and_layers,
     hints=(
-        "What is done to one point? That, to every point at once; the points do not meet until the "
-        "end.",
+        "What is done to one point? That, to every point at once; the points do not meet until "
+        "the end.",
         "`@` multiplies the last axis of (B, N, C) with the first of (C, D), for every point of "
         "every cloud. Each layer reads what the layer before it gave.",
         "`H = np.maximum(H @ W + b, 0)` for each layer, beginning with X; then the maximum over "
@@ -165,8 +165,8 @@ critical_points = Exercise(
     cases=features_of_points,
     hints=(
         "For one feature: which point has the largest number? Do that for every feature.",
-        "`argmax` gives places where `max` gives numbers, and of equal ones the first. Along which "
-        "axis do the points lie?",
+        "`argmax` gives places where `max` gives numbers, and of equal ones the first. Along "
+        "which axis do the points lie?",
         "`H.argmax(axis=0)` has D places, some of them several times; `np.unique` sorts them and "
         "keeps each once.",
     ),

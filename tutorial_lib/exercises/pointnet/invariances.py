@@ -44,8 +44,8 @@ same_answer = Exercise(
     hints=(
         "Follow one number. Which numbers reach the first layer, and are they the same ones after "
         "the change? If not: does a later step give the same from them?",
-        "A maximum of a, b, b is that of a, b. A mean is not. And the mean of all points moves with "
-        "the cloud, turns with it, and shifts when one point counts twice.",
+        "A maximum of a, b, b is that of a, b. A mean is not. And the mean of all points moves "
+        "with the cloud, turns with it, and shifts when one point counts twice.",
         "Shuffled, every one of them answers the same. Doubling goes unnoticed by one network, "
         "moving by two, turning and mirroring by the one that sees no directions.",
     ),
@@ -100,7 +100,8 @@ def the_mean_overlooks_doubling(network, change):
 
 
 @same_answer.mistake(
-    """Sorting undoes a shuffle, as long as no two points tie. What becomes of the order after it?"""
+    """Sorting undoes a shuffle, as long as no two points tie. What becomes of the order after
+    it?"""
 )
 def sorting_is_not_enough(network, change):
     return _as(sorted="")(network, change)
@@ -115,8 +116,8 @@ def the_middle_stays(network, change):
 
 
 @same_answer.mistake(
-    """You let the network on x_i − x̄ overlook turns. The vector from the mean to a point turns with
-    the cloud: its length stays, its direction does not."""
+    """You let the network on x_i − x̄ overlook turns. The vector from the mean to a point turns
+    with the cloud: its length stays, its direction does not."""
 )
 def turns_around_the_mean(network, change):
     return _as(around_the_mean="shuffle move turn")(network, change)

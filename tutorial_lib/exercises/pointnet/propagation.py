@@ -44,12 +44,13 @@ interpolate = Exercise(
     minutes=20,
     cases=points_and_features,
     hints=(
-        "For one place: which three points are the nearest, and how do three weights become shares "
-        "that sum to one? Then for all places and clouds at once.",
-        "`topk(3, largest=False)` gives the smallest numbers and where they stand. To look features "
-        "up, each place needs the number of its cloud beside it.",
+        "For one place: which three points are the nearest, and how do three weights become "
+        "shares that sum to one? Then for all places and clouds at once.",
+        "`topk(3, largest=False)` gives the smallest numbers and where they stand. To look "
+        "features up, each place needs the number of its cloud beside it.",
         "`features[cloud, place]` with cloud = torch.arange(B)[:, None, None] is (B, M, 3, D); "
-        "multiply by `weights[..., None]`, which sum to one over the three, and add up over axis 2.",
+        "multiply by `weights[..., None]`, which sum to one over the three, and add up over axis "
+        "2.",
     ),
 )
 

@@ -120,8 +120,8 @@ def chosen_in_the_first_cloud(points, count):
 
 @farthest_point_sampling.mistake(
     """Your distances begin at a large number, as in much public code. In a cloud that is larger
-    still it is smaller than every distance, and nothing is ever lowered. Which number is never
-    too small?"""
+    still it is smaller than every distance, and nothing is ever lowered. Which number is never too
+    small?"""
 )
 def begins_at_1e10(points, count):
     return _sampled(points, count, begin=1e10)

@@ -34,8 +34,8 @@ orthogonality_penalty = Exercise(
     hints=(
         "A Aᵀ holds the products of the rows of A with each other. What should stand on its "
         "diagonal, and what beside it?",
-        "`A.mT` transposes each matrix of the batch; `torch.eye(K)` is I, and broadcasting lends it "
-        "to every cloud. Squares are added up within a cloud and averaged between clouds.",
+        "`A.mT` transposes each matrix of the batch; `torch.eye(K)` is I, and broadcasting lends "
+        "it to every cloud. Squares are added up within a cloud and averaged between clouds.",
         "`(I - A @ A.mT).square().sum(dim=(1, 2)).mean()`, with I of A's dtype and on its device.",
     ),
 )

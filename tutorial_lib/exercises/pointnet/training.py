@@ -12,18 +12,18 @@ def training_step(model, optimizer, points, labels, angles):
 
     model      a module in any mode, points (B, N, 3) -> logits (B, K); it has dropout, perhaps
     optimizer  of its parameters; a gradient may be left over in them from an earlier step
-    points     (B, N, 3), coordinates x, y, z with y up; they must stay as they are
+    points     (B, N, 3), coordinates x, y, z with z up; they must stay as they are
     labels     int64 (B,) in 0 … K−1
     angles     (B,), radians
     ->  a float, the cross-entropy of the turned batch, a mean over its clouds, with the weights
         from before the step
 
     The model sees the clouds turned about the vertical axis alone, the same angle for all points of
-    a cloud: x becomes x cos α + z sin α, z becomes z cos α − x sin α, y stays.
+    a cloud: x becomes x cos α − y sin α, y becomes x sin α + y cos α, z stays.
     """
     x, y, z = points.unbind(-1)  # (B, N) each
     cos, sin = angles.cos()[:, None], angles.sin()[:, None]  # (B, 1): one angle for N points
-    turned = torch.stack([x * cos + z * sin, y, z * cos - x * sin], dim=-1)
+    turned = torch.stack([x * cos - y * sin, x * sin + y * cos, z], dim=-1)
     model.train()
     loss = F.cross_entropy(model(turned), labels)
     optimizer.zero_grad()
@@ -81,12 +81,12 @@ training_step = TrainingExercise(
     hints=(
         "First make the turned clouds, a new tensor; then the step that you know from chapter 05: "
         "the loss, old gradients out, new ones in, the update.",
-        "`points.unbind(-1)` gives x, y and z, each (B, N). An angle (B,) belongs to a whole cloud: "
-        "`[:, None]` gives it an axis for the points. `torch.stack(..., dim=-1)` puts three "
-        "coordinates together.",
-        "`turned = torch.stack([x * cos + z * sin, y, z * cos - x * sin], dim=-1)`, `model.train()`, "
-        "`loss = F.cross_entropy(model(turned), labels)`, `optimizer.zero_grad()`, "
-        "`loss.backward()`, `optimizer.step()`, and `loss.item()`.",
+        "`points.unbind(-1)` gives x, y and z, each (B, N). An angle (B,) belongs to a whole "
+        "cloud: `[:, None]` gives it an axis for the points. `torch.stack(..., dim=-1)` puts "
+        "three coordinates together.",
+        "`turned = torch.stack([x * cos - y * sin, x * sin + y * cos, z], dim=-1)`, "
+        "`model.train()`, `loss = F.cross_entropy(model(turned), labels)`, "
+        "`optimizer.zero_grad()`, `loss.backward()`, `optimizer.step()`, and `loss.item()`.",
     ),
 )
 
@@ -94,7 +94,7 @@ training_step = TrainingExercise(
 def _turned(points, angles):
     x, y, z = points.unbind(-1)
     cos, sin = angles.cos()[:, None], angles.sin()[:, None]
-    return torch.stack([x * cos + z * sin, y, z * cos - x * sin], dim=-1)
+    return torch.stack([x * cos - y * sin, x * sin + y * cos, z], dim=-1)
 
 
 def _step(model, optimizer, turned, labels, **loss):
@@ -123,23 +123,31 @@ def turned_the_other_way(model, optimizer, points, labels, angles):
 
 
 @training_step.mistake(
-    """Your z is made from the x that is turned already, so that clouds are squeezed. Which x stands
+    """Your y is made from the x that is turned already, so that clouds are squeezed. Which x stands
     in the task's second formula, the old or the new one?"""
 )
 def with_the_new_x(model, optimizer, points, labels, angles):
     x, y, z = points.unbind(-1)
     cos, sin = angles.cos()[:, None], angles.sin()[:, None]
-    x = x * cos + z * sin
-    return _step(model, optimizer, torch.stack([x, y, z * cos - x * sin], dim=-1), labels)
+    x = x * cos - y * sin
+    return _step(model, optimizer, torch.stack([x, x * sin + y * cos, z], dim=-1), labels)
 
 
 @training_step.mistake(
-    """You turn in the plane of x and y, so chairs fall on their side: the axis that stays is z.
+    """You turn in the plane of x and z, so chairs fall on their side: the axis that stays is y.
     Which coordinate is up?"""
 )
-def about_z(model, optimizer, points, labels, angles):
+def about_y(model, optimizer, points, labels, angles):
     order = [0, 2, 1]
     return _step(model, optimizer, _turned(points[..., order], angles)[..., order], labels)
+
+
+@training_step.mistake(
+    """You turn about y, the other way round: chairs fall on their side. Which coordinate is up?"""
+)
+def about_y_the_other_way(model, optimizer, points, labels, angles):
+    order = [0, 2, 1]
+    return _step(model, optimizer, _turned(points[..., order], -angles)[..., order], labels)
 
 
 @training_step.mistake(
@@ -147,8 +155,8 @@ def about_z(model, optimizer, points, labels, angles):
     coordinate is up?"""
 )
 def about_x(model, optimizer, points, labels, angles):
-    order = [1, 0, 2]
-    return _step(model, optimizer, _turned(points[..., order], angles)[..., order], labels)
+    order, back = [1, 2, 0], [2, 0, 1]
+    return _step(model, optimizer, _turned(points[..., order], angles)[..., back], labels)
 
 
 @training_step.mistake(
@@ -160,13 +168,13 @@ def all_by_the_first_angle(model, optimizer, points, labels, angles):
 
 
 @training_step.mistake(
-    """Where a batch has as many clouds as points, your angles belong to the points: (B,) beside
-    (B, N) is lined up with the last axis, and a cloud is twisted. Which axis is missing?"""
+    """Where a batch has as many clouds as points, your angles belong to the points: (B,) beside (B,
+    N) is lined up with the last axis, and a cloud is twisted. Which axis is missing?"""
 )
 def an_angle_for_each_point(model, optimizer, points, labels, angles):
     x, y, z = points.unbind(-1)
     cos, sin = angles.cos(), angles.sin()
-    turned = torch.stack([x * cos + z * sin, y, z * cos - x * sin], dim=-1)
+    turned = torch.stack([x * cos - y * sin, x * sin + y * cos, z], dim=-1)
     return _step(model, optimizer, turned, labels)
 
 

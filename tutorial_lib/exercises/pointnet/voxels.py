@@ -23,12 +23,12 @@ voxelize = Exercise(
     minutes=15,
     cases=clouds_and_cells,
     hints=(
-        "Which number of cells lies to the left of a coordinate x? What is it at −1, at 0, and just "
-        "below 1?",
+        "Which number of cells lies to the left of a coordinate x? What is it at −1, at 0, and "
+        "just below 1?",
         "(x + 1) / 2 runs from 0 to 1; times `cells`, rounded down, it counts cells. Only x = 1 "
         "falls out at the end.",
-        "`cell = np.minimum(((points + 1) / 2 * cells).astype(int), cells - 1)`, an index for each "
-        "point and axis; `grid[tuple(cell.T)] = True` marks all of them.",
+        "`cell = np.minimum(((points + 1) / 2 * cells).astype(int), cells - 1)`, an index for "
+        "each point and axis; `grid[tuple(cell.T)] = True` marks all of them.",
     ),
 )
 
