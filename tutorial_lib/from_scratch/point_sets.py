@@ -4,7 +4,8 @@ Qi et al., PointNet (CVPR 2017, 1612.00593), section 4. Symbols and shapes, the 
 code:
 
     X       (B, N, C)   B clouds of N points; C = 3 coordinates, or features that are there already
-    layers              of the shared MLP h: a list of (W, b), W (C_in, C_out) and b (C_out,)
+    layers              of the shared MLP h: a list of (W, b), W (C_in, C_out) and b (C_out,),
+                        with a ReLU between two of them
     H       (B, N, D)   features of each point, h(x_i)
     G       (B, D)      global feature of each cloud, the maximum of H over its points
 
@@ -20,14 +21,16 @@ def global_feature(X, layers):
     """What PointNet knows of a cloud: h on every point, then the maximum over the points.
 
     X       (B, N, C)  clouds of points; the order of the points is arbitrary
-    layers             of h: a list of (W, b) with W (C_in, C_out) and b (C_out,); a ReLU follows
-                       each of them
+    layers             of h: a list of (W, b) with W (C_in, C_out) and b (C_out,); a ReLU between
+                       two layers, none behind the last
     ->  dict of H (B, N, D), the features h(x_i) of each point by itself, and G (B, D), of each
         feature the largest that a point of the cloud has: G_c = max_i H_ic
     """
     H = X
-    for W, b in layers:
-        H = np.maximum(H @ W + b, 0)
+    for number, (W, b) in enumerate(layers):
+        if number > 0:
+            H = np.maximum(H, 0)
+        H = H @ W + b
     return {"H": H, "G": H.max(axis=1)}
 
 
@@ -52,14 +55,16 @@ def global_feature_backward(dG, X, layers):
     dG (B, D), X (B, N, C), layers a list of (W, b)
     ->  dict of dX (B, N, C) and dlayers, a list of (dW, db)
     """
-    inputs = [X]
+    inputs = [X]  # of each layer
     for W, b in layers:
         inputs.append(np.maximum(linear(inputs[-1], W, b), 0))
-    dX, dlayers = max_pool_backward(dG, inputs.pop()), []
-    for (W, b), into in zip(reversed(layers), reversed(inputs)):
-        found = linear_backward(dX * (linear(into, W, b) > 0), into, W)
+    W, b = layers[-1]
+    dH, dlayers = max_pool_backward(dG, linear(inputs[-2], W, b)), []
+    for (W, _), into in zip(reversed(layers), reversed(inputs[:-1])):
+        found = linear_backward(dH, into, W)
         dlayers.insert(0, (found["dW"], found["db"]))
         dX = found["dX"]
+        dH = dX * (into > 0)  # through the ReLU that made the input; X itself has passed none
     return {"dX": dX, "dlayers": dlayers}
 
 

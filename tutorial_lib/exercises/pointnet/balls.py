@@ -6,51 +6,41 @@ import torch.nn.functional as F
 from tutorial_lib.checking import Exercise
 
 
-def ball_query(points, centers, radius, count):
-    """For each center the first points that lie in a ball around it.
+def ball_query(queries, points, radius, count):
+    """For each query the nearest points that lie in a ball around it.
 
+    queries  (B, M, 3), the middles of the balls
     points   (B, N, 3)
-    centers  (B, M, 3)
     radius   a length; a point at exactly this distance is inside
     count    of neighbours, which may be more than N
-    ->  int64 (B, M, count), places in `points`, ascending: the first `count` that lie inside; where
-        there are fewer, the first of them stands in the places that are left, at the end
+    ->  int64 (B, M, count), places in `points`, the nearest first. Where fewer than `count` lie
+        inside, the nearest stands in the places that are left; so it does where none is inside.
 
-    Raises ValueError if nothing lies within reach of a center.
+    Of points that are equally near any may come first.
     """
-    N = points.shape[1]
-    apart = (centers[:, :, None] - points[:, None]).square().sum(dim=-1)  # (B, M, N)
-    inside = apart <= radius**2
-    if not inside.any(dim=-1).all():
-        raise ValueError(f"a center has no point within {radius}")
-    place = torch.arange(N, device=points.device).where(inside, N)  # N stands for none
-    place = F.pad(place.sort(dim=-1).values, (0, count), value=N)[..., :count]
-    return place.where(place < N, place[..., :1])
+    apart = (queries[:, :, None] - points[:, None]).square().sum(dim=-1)  # (B, M, N)
+    some = min(count, points.shape[1])
+    apart, place = apart.topk(some, dim=-1, largest=False)  # (B, M, some), nearest first
+    nearest = place[..., :1]
+    place = place.where(apart <= radius**2, nearest)
+    return torch.cat([place, nearest.expand(-1, -1, count - some)], dim=-1)
 
 
 def clouds_and_balls(rng):
-    for B, N, M, radius, count in [
-        (1, 4, 2, 1.5, 3),
-        (2, 6, 3, 1.6, 2),
-        (2, 5, 5, 0.4, 3),
-        (3, 3, 1, 1.4, 5),
-        (1, 8, 3, 9.0, 4),
-        (2, 1, 2, 3.0, 2),
+    for B, M, N, radius, count in [
+        (1, 2, 4, 1.5, 3),
+        (2, 3, 6, 1.6, 2),
+        (2, 5, 5, 0.9, 3),
+        (3, 1, 3, 1.4, 5),
+        (1, 3, 8, 9.0, 4),
+        (2, 2, 1, 3.0, 2),
     ]:
-        points = torch.from_numpy(rng.normal(size=(B, N, 3)))
-        at = torch.from_numpy(np_places(rng, B, N, M))
-        centers = points.gather(1, at[..., None].expand(-1, -1, 3))
-        yield dict(points=points, centers=centers, radius=radius, count=count)
-    line = torch.tensor([[[3.0, 0, 0], [1, 0, 0], [0, 0, 0], [2, 0, 0], [0, 0, 0]]])
-    yield dict(points=line, centers=line[:, 2:4], radius=2.0, count=4)  # on the border
-    yield dict(points=line, centers=line[:, :1] + 0.25, radius=0.5, count=2)  # none of the cloud
-    for far in ([[[9.0, 9, 9]]], [[[0.0, 0, 0], [9, 0, 0]]]):
-        yield dict(points=line, centers=torch.tensor(far), radius=1.5, count=2)
-
-
-def np_places(rng, B, N, M):
-    """M places out of N for each of B clouds, each at most once where there are enough."""
-    return rng.permuted(rng.permuted([list(range(N)) * M] * B, axis=1)[:, :M], axis=1)
+        queries, points = (torch.from_numpy(rng.normal(size=(B, n, 3))) for n in (M, N))
+        yield dict(queries=queries, points=points, radius=radius, count=count)
+    line = torch.tensor([[[3.5, 0, 0], [1, 0, 0], [0, 0, 0], [2.25, 0, 0], [-4, 0, 0]]])
+    yield dict(queries=line[:, 1:3], points=line, radius=2.5, count=4)  # on the border
+    yield dict(queries=line[:, :2], points=line, radius=0.25, count=3)  # each is alone
+    yield dict(queries=line[:, 4:] - 2, points=line, radius=0.5, count=2)  # nobody within reach
 
 
 ball_query = Exercise(
@@ -59,144 +49,153 @@ ball_query = Exercise(
     minutes=20,
     cases=clouds_and_balls,
     hints=(
-        "One array of shape (B, M, N) says for every center and every point whether it is inside. "
-        "How do you get the first few places of each row that are true, without a loop?",
-        "Write each point's place where it is inside, and N, a place that does not exist, where "
-        "it is not; sorted, the real places come first. What is left over as N takes the first.",
-        "`torch.arange(N).where(inside, N)`, then `.sort(dim=-1).values`; `F.pad(..., (0, count), "
-        "value=N)[..., :count]` makes each row long enough; `place.where(place < N, place[..., "
-        ":1])`.",
+        "For one query: sort the points by distance, keep the first few, and write the nearest "
+        "one's place over those that are too far. Then for all at once.",
+        "`topk(k, largest=False)` gives the smallest numbers and where they stand, along the last "
+        "axis, which can hold fewer than `count`. `a.where(condition, b)` keeps a where the "
+        "condition holds.",
+        "Squared distances (B, M, N); `apart, place = apart.topk(min(count, N), dim=-1, "
+        "largest=False)`; `place.where(apart <= radius**2, place[..., :1])`; `torch.cat` with the "
+        "nearest, expanded, for what is missing up to `count`.",
     ),
 )
 
 
-def _inside(points, centers, radius):
-    inside = (centers[:, :, None] - points[:, None]).square().sum(dim=-1) <= radius**2
-    if not inside.any(dim=-1).all():
-        raise ValueError("nothing within reach")
-    return inside
+def _apart(queries, points):
+    return (queries[:, :, None] - points[:, None]).square().sum(dim=-1)
 
 
-def _places(inside, count):
-    N = inside.shape[-1]
-    place = torch.arange(N).where(inside, N)
-    return F.pad(place.sort(dim=-1).values, (0, count), value=N)[..., :count]
-
-
-def _padded(place, N):
-    return place.where(place < N, place[..., :1])
+def _nearest(queries, points, radius, count, apart=_apart, limit=lambda r: r**2):
+    """Squared distances and places as `topk` gives them, padded to `count` by what is never inside;
+    then which of them lie inside."""
+    squared, place = apart(queries, points).topk(min(count, points.shape[1]), largest=False)
+    more = count - squared.shape[-1]
+    squared = F.pad(squared, (0, more), value=torch.inf)
+    return F.pad(place, (0, more), value=points.shape[1]), squared <= limit(radius)
 
 
 @ball_query.mistake(
-    """You take the nearest points, as a nearest-neighbour search does. The task takes the first in
-    the cloud's order: any sample of the ball will do, and sorting by distance costs more."""
+    """Where too few points are inside, yours fills up with points from outside the ball: these are
+    the nearest, whatever the radius. What does the task put there?"""
 )
-def nearest_points(points, centers, radius, count):
-    inside = _inside(points, centers, radius)
-    apart = (centers[:, :, None] - points[:, None]).square().sum(dim=-1)
-    order = apart.where(inside, torch.inf).argsort(dim=-1, stable=True)
-    order = order.where(inside.gather(-1, order), points.shape[1])
-    order = F.pad(order, (0, count), value=points.shape[1])[..., :count]
-    return _padded(order, points.shape[1])
+def radius_not_used(queries, points, radius, count):
+    place, _ = _nearest(queries, points, radius, count)
+    return place.where(place < points.shape[1], place[..., :1])
 
 
 @ball_query.mistake(
-    """Where too few points are inside, yours fills up with points from outside the ball. What does
-    the task put there?"""
+    """You keep the first points inside in the order of the cloud, as the authors' code does: the
+    result then hangs on that order. Which ones does the task want?"""
 )
-def filled_from_outside(points, centers, radius, count):
-    inside = _inside(points, centers, radius)
+def first_in_the_clouds_order(queries, points, radius, count):
     N = points.shape[1]
-    order = (~inside).int().argsort(dim=-1, stable=True)
-    return _padded(F.pad(order, (0, count), value=N)[..., :count], N)
+    apart = _apart(queries, points)
+    place = torch.arange(N).where(apart <= radius**2, N).sort(dim=-1).values
+    place = F.pad(place, (0, count), value=N)[..., :count]
+    first = place[..., :1].where(place[..., :1] < N, apart.argmin(dim=-1, keepdim=True))
+    return place.where(place < N, first)
 
 
 @ball_query.mistake(
     """Where too few points are inside, yours fills up with place 0, which may lie anywhere. What
     does the task put there?"""
 )
-def filled_with_place_0(points, centers, radius, count):
-    place = _places(_inside(points, centers, radius), count)
-    return place.where(place < points.shape[1], 0)
+def filled_with_place_0(queries, points, radius, count):
+    place, inside = _nearest(queries, points, radius, count)
+    inside[..., 0] = True
+    return place.where(inside, 0)
 
 
 @ball_query.mistake(
-    """Where too few points are inside, yours fills up with the last of them. Which one does the
-    task repeat?"""
+    """Where too few points are inside, yours fills up with the last of them, the farthest. Which
+    one does the task repeat?"""
 )
-def filled_with_the_last(points, centers, radius, count):
-    place = _places(_inside(points, centers, radius), count)
-    N = points.shape[1]
-    return place.where(place < N, place.where(place < N, -1).amax(dim=-1, keepdim=True))
+def filled_with_the_last(queries, points, radius, count):
+    place, inside = _nearest(queries, points, radius, count)
+    inside[..., 0] = True
+    last = inside.sum(dim=-1, keepdim=True) - 1
+    return place.where(inside, place.gather(-1, last))
 
 
 @ball_query.mistake(
     """Where too few points are inside, the place N is left, which no cloud has: whatever is looked
     up with it fails, later and elsewhere. What does the task put there?"""
 )
-def place_n_is_left(points, centers, radius, count):
-    return _places(_inside(points, centers, radius), count)
+def place_n_is_left(queries, points, radius, count):
+    place, inside = _nearest(queries, points, radius, count)
+    inside[..., 0] = True
+    return place.where(inside, points.shape[1])
 
 
 @ball_query.mistake(
     """A point at exactly the radius is not in your ball. What does the task say of it?"""
 )
-def border_left_out(points, centers, radius, count):
-    inside = (centers[:, :, None] - points[:, None]).square().sum(dim=-1) < radius**2
-    if not inside.any(dim=-1).all():
-        raise ValueError("nothing within reach")
-    return _padded(_places(inside, count), points.shape[1])
+def border_left_out(queries, points, radius, count):
+    squared, place = _apart(queries, points).topk(min(count, points.shape[1]), largest=False)
+    place = place.where(squared < radius**2, place[..., :1])
+    return torch.cat([place, place[..., :1].expand(-1, -1, count - place.shape[-1])], dim=-1)
 
 
 @ball_query.mistake(
     """You compare squared distances with the radius, which is not squared: your ball has the radius
     √r."""
 )
-def squared_against_plain(points, centers, radius, count):
-    return ball_query.reference(points, centers, radius**0.5, count)
+def squared_against_plain(queries, points, radius, count):
+    place, inside = _nearest(queries, points, radius, count, limit=lambda r: r)
+    return place.where(inside, place[..., :1])
+
+
+@ball_query.mistake(
+    """You compare distances with the squared radius: your ball has the radius r²."""
+)
+def plain_against_squared(queries, points, radius, count):
+    place, inside = _nearest(queries, points, radius, count, limit=lambda r: r**4)
+    return place.where(inside, place[..., :1])
 
 
 @ball_query.mistake(
     """Your ball is a cube: each coordinate by itself is within the radius. Which distance has the
     corner of the cube?"""
 )
-def a_cube(points, centers, radius, count):
-    inside = ((centers[:, :, None] - points[:, None]).abs() <= radius).all(dim=-1)
-    if not inside.any(dim=-1).all():
+def a_cube(queries, points, radius, count):
+    def apart(queries, points):
+        return (queries[:, :, None] - points[:, None]).square().amax(dim=-1)
+
+    place, inside = _nearest(queries, points, radius, count, apart)
+    return place.where(inside, place[..., :1])
+
+
+@ball_query.mistake("""A query without a neighbour gets an error. What does the task put there?""")
+def refuses_an_empty_ball(queries, points, radius, count):
+    place, inside = _nearest(queries, points, radius, count)
+    if not inside[..., 0].all():
         raise ValueError("nothing within reach")
-    return _padded(_places(inside, count), points.shape[1])
-
-
-@ball_query.mistake(
-    """Right where every center has a neighbour. One without gets places that do not exist, or one
-    from anywhere, without a word. What does the task want instead?"""
-)
-def without_a_check(points, centers, radius, count):
-    inside = (centers[:, :, None] - points[:, None]).square().sum(dim=-1) <= radius**2
-    return _padded(_places(inside, count), points.shape[1])
-
-
-@ball_query.mistake(
-    """A center without a neighbour gets place 0, which may lie anywhere. What does the task want
-    instead?"""
-)
-def place_0_for_none(points, centers, radius, count):
-    found = without_a_check(points, centers, radius, count)
-    return found.where(found < points.shape[1], 0)
+    return place.where(inside, place[..., :1])
 
 
 @ball_query.mistake(
     """Right as long as `count` is not more than the cloud has points: then your rows are too short.
     How does a row become long enough?"""
 )
-def at_most_n(points, centers, radius, count):
-    return ball_query.reference(points, centers, radius, count)[..., : points.shape[1]]
+def at_most_n(queries, points, radius, count):
+    return ball_query.reference(queries, points, radius, min(count, points.shape[1]))
 
 
-@ball_query.mistake("""You take the last points inside, not the first.""")
-def last_inside(points, centers, radius, count):
-    N = points.shape[1]
-    inside = _inside(points, centers, radius)
-    place = torch.arange(N).where(inside, -1).sort(dim=-1, descending=True).values
-    place = place.where(place >= 0, N)[..., :count].sort(dim=-1).values
-    return _padded(F.pad(place, (0, count), value=N)[..., :count], N)
+@ball_query.mistake(
+    """These are the farthest points inside. Which way does `topk` look unless it is told?"""
+)
+def farthest_inside(queries, points, radius, count):
+    apart = _apart(queries, points)
+    nearest = apart.argmin(dim=-1, keepdim=True)
+    within = apart.where(apart <= radius**2, -1)
+    squared, place = within.topk(min(count, points.shape[1]))
+    place = place.where(squared >= 0, nearest)
+    return torch.cat([place, nearest.expand(-1, -1, count - place.shape[-1])], dim=-1)
+
+
+@ball_query.mistake(
+    """Rows and columns are exchanged: for every point you look for queries. Of which do you want
+    the places?"""
+)
+def for_every_point(queries, points, radius, count):
+    return ball_query.reference(points, queries, radius, count)

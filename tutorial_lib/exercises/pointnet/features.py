@@ -32,18 +32,18 @@ global_feature = Exercise(
         "the end.",
         "`@` multiplies the last axis of (B, N, C) with the first of (C, D), for every point of "
         "every cloud. Each layer reads what the layer before it gave.",
-        "`H = np.maximum(H @ W + b, 0)` for each layer, beginning with X; then the maximum over "
-        "axis 1, which holds the points.",
+        "`H = H @ W + b` for each layer, beginning with X, and `np.maximum(H, 0)` before every "
+        "layer but the first; then the maximum over axis 1, which holds the points.",
     ),
 )
 
 
-def _features(X, layers, relu_last=True):
+def _features(X, layers, first=False, between=True, last=False):
+    """H with a ReLU in front of the first layer, between layers, behind the last."""
     for number, (W, b) in enumerate(layers):
+        X = np.maximum(X, 0) if (between if number else first) else X
         X = X @ W + b
-        if relu_last or number + 1 < len(layers):
-            X = np.maximum(X, 0)
-    return X
+    return np.maximum(X, 0) if last else X
 
 
 def _pooled(H, G):
@@ -115,17 +115,16 @@ def maximum_before_the_mlp(X, layers):
     """No ReLU: without a bend between them the layers together are one linear map."""
 )
 def without_relu(X, layers):
-    for W, b in layers:
-        X = X @ W + b
-    return _pooled(X, X.max(axis=1))
+    H = _features(X, layers, between=False)
+    return _pooled(H, H.max(axis=1))
 
 
 @global_feature.mistake(
-    """The last layer has no ReLU: your H has numbers below zero. After which layers does the task
-    want one?"""
+    """There is a ReLU behind the last layer: your H has zeros where numbers below zero were.
+    Between which layers does the task want one?"""
 )
-def no_relu_at_the_end(X, layers):
-    H = _features(X, layers, relu_last=False)
+def relu_at_the_end(X, layers):
+    H = _features(X, layers, last=True)
     return _pooled(H, H.max(axis=1))
 
 
@@ -138,20 +137,28 @@ def without_biases(X, layers):
 
 
 @global_feature.mistake(
-    """The ReLU stands in front of each linear map, so coordinates below zero are lost before
+    """A ReLU stands in front of the first layer too, so coordinates below zero are lost before
     anything has looked at them."""
 )
 def relu_in_front(X, layers):
-    for W, b in layers:
-        X = np.maximum(X, 0) @ W + b
-    return _pooled(X, X.max(axis=1))
+    H = _features(X, layers, first=True)
+    return _pooled(H, H.max(axis=1))
+
+
+@global_feature.mistake(
+    """A ReLU in front of the first layer and none between layers: you bend what comes in.
+    Coordinates below zero are lost, and the layers together are one linear map."""
+)
+def relu_of_the_points_alone(X, layers):
+    H = _features(X, layers, first=True, between=False)
+    return _pooled(H, H.max(axis=1))
 
 
 def features_of_points(rng):
     for N, D in [(3, 2), (1, 4), (2, 2), (5, 3), (4, 9), (6, 6), (7, 1)]:
         yield dict(H=rng.normal(size=(N, D)))
     yield dict(H=np.array([[0.0, 2, 1], [3, 2, 1], [3, 0, 1], [1, 2, 0]]))  # ties
-    yield dict(H=np.maximum(rng.normal(size=(5, 6)) - 1, 0))  # of ReLU's zeros, many ties
+    yield dict(H=np.maximum(rng.normal(size=(5, 6)) - 1, 0))  # behind a ReLU: many ties
     yield dict(H=np.array([[-1.0, -5], [-3, -2], [-3, -7]]))
     H = np.zeros((4, 3))
     H[2] = -1, -2, -3

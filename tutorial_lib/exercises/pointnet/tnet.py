@@ -5,7 +5,7 @@ import torch
 from tutorial_lib.checking import Exercise
 
 
-def orthogonality_penalty(A):
+def orthogonality(A):
     """How far matrices are from orthogonal ones, whose rows have length 1 and right angles.
 
     A (B, K, K), a matrix for each cloud, as a T-Net predicts it
@@ -26,8 +26,8 @@ def matrices(rng):
     yield dict(A=torch.from_numpy(rng.normal(size=(2, 3, 3))).float())
 
 
-orthogonality_penalty = Exercise(
-    orthogonality_penalty,
+orthogonality = Exercise(
+    orthogonality,
     level=2,
     minutes=10,
     cases=matrices,
@@ -45,7 +45,7 @@ def _gap(A):
     return torch.eye(A.shape[-1], dtype=A.dtype) - A @ A.mT
 
 
-@orthogonality_penalty.mistake(
+@orthogonality.mistake(
     """You take the root: the norm itself and not its square. Some public code does that. Which one
     stands in the formula?"""
 )
@@ -53,7 +53,7 @@ def not_squared(A):
     return _gap(A).square().sum(dim=(1, 2)).sqrt().mean()
 
 
-@orthogonality_penalty.mistake(
+@orthogonality.mistake(
     """You average over the entries as well: of matrices of 64 × 64 the penalty is then 4,096 times
     too weak. What is added up, and what is averaged?"""
 )
@@ -61,14 +61,14 @@ def averaged_over_the_entries(A):
     return _gap(A).square().mean()
 
 
-@orthogonality_penalty.mistake(
+@orthogonality.mistake(
     """You add up over the clouds too, so the penalty grows with the batch. What is averaged?"""
 )
 def summed_over_the_clouds(A):
     return _gap(A).square().sum()
 
 
-@orthogonality_penalty.mistake(
+@orthogonality.mistake(
     """You compare A itself with I: the network is then pulled back to doing nothing, and a rotation
     is punished. For which A is A Aᵀ the identity?"""
 )
@@ -76,7 +76,7 @@ def compared_with_the_identity(A):
     return (torch.eye(A.shape[-1], dtype=A.dtype) - A).square().sum(dim=(1, 2)).mean()
 
 
-@orthogonality_penalty.mistake(
+@orthogonality.mistake(
     """A times A instead of A times its transpose. A rotation by 40° applied twice is one by 80°:
     what undoes it?"""
 )
@@ -84,7 +84,7 @@ def times_itself(A):
     return (torch.eye(A.shape[-1], dtype=A.dtype) - A @ A).square().sum(dim=(1, 2)).mean()
 
 
-@orthogonality_penalty.mistake(
+@orthogonality.mistake(
     """`A * A` multiplies entry by entry. Which sign multiplies matrices, and what must be
     transposed?"""
 )
@@ -92,14 +92,14 @@ def entry_by_entry(A):
     return (torch.eye(A.shape[-1], dtype=A.dtype) - A * A).square().sum(dim=(1, 2)).mean()
 
 
-@orthogonality_penalty.mistake(
+@orthogonality.mistake(
     """One number for each cloud. A loss is one number: what does the task do over the clouds?"""
 )
 def one_for_each_cloud(A):
     return _gap(A).square().sum(dim=(1, 2))
 
 
-@orthogonality_penalty.mistake(
+@orthogonality.mistake(
     """You look at the determinant alone. It is ±1 for every orthogonal matrix, but for many others
     too: stretch x by two and squeeze y by two."""
 )
@@ -107,7 +107,7 @@ def by_the_determinant(A):
     return (torch.linalg.det(A).abs() - 1).square().mean()
 
 
-@orthogonality_penalty.mistake(
+@orthogonality.mistake(
     """The identity is missing: the smallest penalty is then that of A = 0, which throws the cloud
     away."""
 )
