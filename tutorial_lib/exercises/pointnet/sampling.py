@@ -12,8 +12,8 @@ def farthest_points(points, count):
     count   how many to choose
     ->  int64 (B, count), their places in the order in which they were chosen
 
-    The first is the point farthest from the mean of its cloud. "Far from all that were chosen" is the
-    distance to the nearest of them; of points that are equally far the first is taken.
+    The first is the point farthest from the mean of its cloud. "Far from all that were chosen" is
+    the distance to the nearest of them; of points that are equally far the first is taken.
 
     The loops compare every point with every chosen one again and again: N · count² distances. Here
     N · count must be enough. Raises ValueError for more points than a cloud has.

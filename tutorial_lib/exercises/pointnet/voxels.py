@@ -6,8 +6,8 @@ from tutorial_lib.checking import Exercise
 
 
 def voxelize(clouds, resolution):
-    """Which cells of a grid hold a point: the cube from −1 to 1 is cut `resolution` times along each
-    axis.
+    """Which cells of a grid hold a point: the cube from −1 to 1 is cut into `resolution` slices
+    along each axis.
 
     clouds      (B, N, 3)
     resolution  R, how many cells a side of the cube has
