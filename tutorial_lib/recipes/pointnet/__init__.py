@@ -1,0 +1,1 @@
+"""The long trainings of chapter 19, and what was recorded of them."""
