@@ -170,8 +170,8 @@ def authors(models: list) -> str:
     text = (
         "The point clouds in furniture.npz were sampled from the surfaces of these 3-D models,\n"
         "which are in the Debian package sweethome3d-furniture 1.8-1. Each was turned upright,\n"
-        "scaled to the size that its catalogue says and then to a ball of radius one. The licences'\n"
-        "texts are in furniture.LICENSE.txt.\n"
+        "scaled to the size that its catalogue says and then to a ball of radius one.\n"
+        "The licences' texts are in furniture.LICENSE.txt.\n"
     )
     for catalogue in CATALOGUES:
         licence, credit = CREDIT[catalogue]
