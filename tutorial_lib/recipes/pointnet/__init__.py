@@ -1,1 +1,1 @@
-"""The long trainings of chapter 19, and what was recorded of them."""
+"""What trains the checkpoint of chapter 19 and measures its records."""
