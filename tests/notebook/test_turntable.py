@@ -61,11 +61,11 @@ def test_embedded_points_are_the_input_at_one_scale():
     tall, small = cloud(), 5 + cloud(31, 1, (0.2, 0.1, 0.1))
     marks = np.arange(31) % 3 == 0
     data = embedded(turntable({"tall": tall, "small": small}, {"small": marks}).data)
-    half = np.ptp(tall, axis=0).max() / 2
+    radius = np.linalg.norm(tall - (tall.max(0) + tall.min(0)) / 2, axis=1).max()
     for number, points in enumerate((tall, small)):
         middle = (points.max(0) + points.min(0)) / 2
         found, found_marks = unpack(data, number)
-        np.testing.assert_allclose(found, (points - middle) / half, atol=1.01 / data["steps"])
+        np.testing.assert_allclose(found, (points - middle) / radius, atol=1.01 / data["steps"])
     np.testing.assert_array_equal(found_marks, marks)
     assert unpack(data, 0)[1] is None
 

@@ -17,7 +17,7 @@ import numpy as np
 from IPython.display import HTML
 from PIL import Image, ImageDraw
 
-STEPS = 255  # of a coordinate, from one side of the cube around a cloud to the other
+STEPS = 255  # of a coordinate, from one side of the ball around the largest cloud to the other
 VIEW = (-0.6, 0.35)  # how far the clouds are turned and tilted at first, radians
 STATIC_SIDE = 150  # pixels of the static picture of a cloud
 PLAIN, MARKED = (0, 114, 178), (213, 94, 0)  # blue and orange, told apart by colour-blind readers
@@ -40,7 +40,7 @@ def turntable(clouds, marks=None, title="Point clouds", caption=CAPTION):
 
     Returns:
         IPython.display.HTML. The same input gives the same bytes. Coordinates are stored in steps
-        of 1/255 of the largest box: 4 bytes a point, beside 6 kB for the page and about 3 kB for
+        of 1/255 of the largest cloud: 4 bytes a point, beside 6 kB for the page and about 4 kB for
         each static picture.
 
     Raises:
@@ -50,19 +50,19 @@ def turntable(clouds, marks=None, title="Point clouds", caption=CAPTION):
     if not clouds:
         raise ValueError("there are no clouds; expected at least one")
     marks = _check_marks(marks or {}, clouds)
-    half = max(np.ptp(points, axis=0).max() for points in clouds.values()) / 2 or 1.0
+    clouds = {name: x - (x.max(0) + x.min(0)) / 2 for name, x in clouds.items()}
+    radius = max(np.linalg.norm(x, axis=1).max() for x in clouds.values()) or 1.0
     data = {"view": VIEW, "steps": STEPS, "plain": PLAIN, "marked": MARKED, "clouds": []}
     views = []
     for name, points in clouds.items():
-        middle = (points.max(0) + points.min(0)) / 2
-        right, back, up = ((points - middle) / half).T  # from −1 to 1
-        centered = np.stack([right, up, -back], axis=1)  # as on a screen: the last towards you
-        steps = np.round((centered + 1) / 2 * STEPS).astype(np.uint8)
+        right, back, up = points.T / radius
+        seen = np.stack([right, up, -back], axis=1)  # as on a screen: the last towards you
+        steps = np.round((seen + 1) / 2 * STEPS).astype(np.uint8)
         packed = {"points": _base64(steps.tobytes())}
         if name in marks:
             packed["marks"] = _base64(np.packbits(marks[name], bitorder="little").tobytes())
         data["clouds"].append(packed)
-        picture = _static_picture(centered, marks.get(name))
+        picture = _static_picture(seen, marks.get(name))
         views.append(_view(name, len(points), marks.get(name), picture))
     parts = {
         "@TITLE@": html.escape(title),
@@ -103,7 +103,7 @@ def _check_marks(marks, clouds):
 
 
 def _static_picture(points, marks):
-    """One cloud from -1 to 1 in the first view: (side, side) with a transparent ground."""
+    """One cloud in the unit ball in the first view: (side, side) with a transparent ground."""
     turn, tilt = VIEW
     x, y, z = points.T
     x, z = x * np.cos(turn) + z * np.sin(turn), z * np.cos(turn) - x * np.sin(turn)
@@ -117,7 +117,7 @@ def _static_picture(points, marks):
         marked, faint = given[i], marks is not None and not given[i]
         size = side / 150 * (1 + near) * (1.6 if marked else 0.6 if faint else 1)
         alpha = int(255 * np.clip((0.25 if faint else 1) * (0.3 + 0.7 * near), 0, 1))
-        at = side / 2 + side * 0.29 * np.array([x[i], -y[i]])
+        at = side / 2 + side * 0.45 * np.array([x[i], -y[i]])
         pen.ellipse((*(at - size), *(at + size)), fill=(*(MARKED if marked else STATIC), alpha))
     return picture.resize((STATIC_SIDE, STATIC_SIDE), Image.Resampling.LANCZOS).quantize(24)
 
