@@ -2,7 +2,7 @@
 record.
 
 Taught in chapter 19, after Qi et al., PointNet++ (NeurIPS 2017, 1706.02413). The PointNet has as
-many weights as the PointNet++ and twice the operations; on bumps it also trains three times as long.
+many weights as the PointNet++ and twice the operations; on bumps it also trains thrice as long.
 Measure again, minutes on one core:
 
     python -m tutorial_lib.recipes.pointnet.local_detail [--out FILE]
