@@ -28,7 +28,7 @@ class PointNet(nn.Module):
     def forward(self, clouds):
         """clouds (B, N, channels)  ->  logits (B, classes)"""
         features = self.mlp(clouds)  # (B, N, widths[-1])
-        pooled = features.amax(dim=1)  # (B, widths[-1])
+        pooled = features.max(dim=1).values  # (B, widths[-1])
         return self.head(pooled)
 
 
@@ -50,7 +50,7 @@ class TNet(nn.Module):
     def forward(self, x):
         """x (B, N, size)  ->  matrices (B, size, size), for x @ matrix"""
         size = x.shape[-1]
-        pooled = self.mlp(x).amax(dim=1).relu()
+        pooled = self.mlp(x).max(dim=1).values.relu()
         eye = torch.eye(size, dtype=x.dtype, device=x.device)
         return eye + self.head(pooled).unflatten(-1, (size, size))
 
@@ -79,7 +79,7 @@ class AlignedPointNet(PointNet):
         clouds = clouds @ self.align_points(clouds)
         local = self.mlp[:3](clouds)  # (B, N, widths[0])
         matrix = self.align_features(local)
-        logits = self.head(self.mlp[3:](local @ matrix).amax(dim=1))
+        logits = self.head(self.mlp[3:](local @ matrix).max(dim=1).values)
         return (logits, matrix) if return_matrix else logits
 
 
@@ -102,7 +102,7 @@ class PointNetSegmenter(nn.Module):
     def forward(self, clouds):
         """clouds (B, N, channels)  ->  logits (B, N, classes)"""
         local = self.local(clouds)  # (B, N, widths[0])
-        whole = self.mlp(local).amax(dim=1, keepdim=True)  # (B, 1, widths[-1])
+        whole = self.mlp(local).max(dim=1, keepdim=True).values  # (B, 1, widths[-1])
         both = torch.cat([local, whole.expand(-1, clouds.shape[1], -1)], dim=-1)
         return self.segment(both)
 

@@ -37,7 +37,7 @@ class SetAbstraction(nn.Module):
         """The features (B, M, width) of the balls around centres (B, M, 3)."""
         index = ball_query(centres, points, self.radius, self.neighbours)
         balls = group(centres, points, features, index)  # (B, M, neighbours, 3 + channels)
-        return self.mlp(balls).amax(dim=2).relu()
+        return self.mlp(balls).max(dim=2).values.relu()
 
 
 class MultiScaleAbstraction(nn.Module):
@@ -83,7 +83,7 @@ class PointNet2(nn.Module):
         """points (B, N, 3), features (B, N, channels) or None  ->  logits (B, classes)"""
         for abstraction in self.abstractions:
             points, features = abstraction(points, features)
-        pooled = self.mlp(torch.cat([points, features], dim=-1)).amax(dim=1).relu()
+        pooled = self.mlp(torch.cat([points, features], dim=-1)).max(dim=1).values.relu()
         return self.head(pooled)
 
 

@@ -13,6 +13,7 @@ import torch
 
 from tutorial_lib.data.furniture import NAMES, furniture
 from tutorial_lib.data.point_clouds import drop_farthest, drop_points
+from tutorial_lib.layers.point_sets import farthest_points, gather
 from tutorial_lib.measuring.records import record
 from tutorial_lib.recipes.pointnet.furniture import STEPS, accuracy, draw, fresh, loss_of, schedule
 from tutorial_lib.recipes.pointnet.three_ways import Symmetric
@@ -35,7 +36,9 @@ def with_gaps(make):
 
 
 def measure(row):
-    """One row of the record, in a process of its own."""
+    """One row of the record, in a process of its own: accuracy by the share that is missing, when
+    points are lost at random, when those are kept that farthest-point sampling takes (the paper's
+    "furthest"), and when those farthest from the middle are lost."""
     torch.manual_seed(row["seed"])
     model, batches = MODELS[row["model"]](row["seed"]), draw(*furniture("train"))
     if row["trained"] == "with gaps":
@@ -43,9 +46,16 @@ def measure(row):
     train(model, batches, loss_of, label=row["trained"], **schedule(STEPS, row["seed"]))
     clouds, labels = furniture("test")
     generator = torch.Generator().manual_seed(0)
-    at_random = [accuracy(model, drop_points(clouds, share, generator), labels) for share in SHARES]
-    farthest = [accuracy(model, drop_farthest(clouds, share), labels) for share in SHARES]
-    return row | {"at_random": at_random, "farthest": farthest}
+    order = farthest_points(clouds, clouds.shape[1])  # any first few are a sample of their own
+    kept = {
+        "at_random": lambda share: drop_points(clouds, share, generator),
+        "sampled": lambda share: gather(clouds, order[:, : round((1 - share) * order.shape[1])]),
+        "outline_lost": lambda share: drop_farthest(clouds, share),
+    }
+    return row | {
+        how: [accuracy(model, keep(share), labels) for share in SHARES]
+        for how, keep in kept.items()
+    }
 
 
 def plan():

@@ -21,7 +21,7 @@ from tutorial_lib.recipes.pointnet.furniture import STEPS, accuracy, draw, fresh
 from tutorial_lib.training.loop import train
 
 SEEDS = range(3)
-RESOLUTIONS = {"PointNet": (1, 2, 4, 8, 16, None), "3-D CNN": (8, 16)}
+RESOLUTIONS = {"PointNet": (2, 4, 8, 16, None), "3-D CNN": (4, 8)}
 
 
 class VoxelCNN(nn.Module):

@@ -1,0 +1,84 @@
+"""The recipes of chapter 19: the checkpoint, one short row of each record, and what they hold."""
+
+import pytest
+import torch
+
+from tutorial_lib.data.furniture import furniture
+from tutorial_lib.measuring import records
+from tutorial_lib.recipes.pointnet import furniture as recipe
+from tutorial_lib.recipes.pointnet import (
+    local_detail,
+    missing,
+    rotation,
+    segmentation,
+    three_ways,
+    voxels,
+)
+
+NAMES = {
+    "three-ways": three_ways,
+    "rotation": rotation,
+    "missing-points": missing,
+    "local-detail": local_detail,
+    "point-segmentation": segmentation,
+    "voxels": voxels,
+}
+
+
+def test_the_recipe_writes_a_checkpoint_that_loads(tmp_path, capsys):
+    file = tmp_path / "new" / "furniture.safetensors"
+    recipe.main(["--steps", "2", "--seed", "5", "--out", str(file)])
+    assert file.stat().st_size < 2**20 and str(file) in capsys.readouterr().out
+    model, record = recipe.load(file)
+    assert (record["recipe"], record["steps"], record["seed"]) == (recipe.__name__, "2", "5")
+    found = recipe.accuracy(model, *furniture("test"))
+    assert float(record["accuracy"]) == pytest.approx(found, abs=1e-3)
+
+
+def test_the_checkpoint_of_the_course_does_as_well_as_it_says():
+    model, record = recipe.load()
+    found = recipe.accuracy(model, *furniture("test"))
+    assert found == pytest.approx(float(record["accuracy"]), abs=0.03)
+    assert found > 0.8 and recipe.SHIPPED.stat().st_size < 2**20
+
+
+def test_batches_are_varied_clouds_of_the_training_set():
+    clouds, labels = furniture("train")
+    batch = recipe.draw(clouds, labels, points=1024)
+    x, y = batch(torch.Generator().manual_seed(0))
+    assert x.shape == (32, 1024, 3) and y.shape == (32,)
+    ratio = x.std(1)[:, None] / clouds.std(1)  # (32, 242, 3): stretched by 0.8 to 1.2, no more
+    fits = ((ratio > 0.79) & (ratio < 1.21)).all(-1) & (labels == y[:, None])
+    assert fits.any(1).all()
+    again, _ = batch(torch.Generator().manual_seed(1))
+    assert not torch.equal(x, again)
+    few, _ = recipe.draw(clouds, labels)(torch.Generator().manual_seed(0))
+    assert few.shape == (32, recipe.POINTS, 3)
+    level = recipe.draw(clouds, labels, "vertical")(torch.Generator().manual_seed(0))[0]
+    torch.testing.assert_close(level[..., 2], few[..., 2])  # the same draw, turned about z
+    assert (level - few).abs().max() > 0.1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_row_of_each_kind_is_measured(name, monkeypatch):
+    module = NAMES[name]
+    monkeypatch.setattr(module, "STEPS", 1)
+    kinds = {}
+    for row in module.plan():
+        kinds[row.get("model", row.get("way"))] = row | ({"times": 1} if "times" in row else {})
+    for row in kinds.values():
+        found = module.measure(row)
+        assert row.items() <= found.items()
+        accuracies = [found[key] for key in found if key in ("accuracy", "tested any")]
+        accuracies += found.get("at_random", [])
+        assert accuracies and all(0 <= a <= 1 for a in accuracies)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_record_holds_what_is_planned(name):
+    planned = NAMES[name].plan()
+    for result in records.recorded(name):
+        assert result["steps"] == NAMES[name].STEPS
+        rows = [{key: row[key] for key in planned[0]} for row in result["rows"]]
+        assert sorted(map(str, rows)) == sorted(map(str, planned))
+    assert records.recorded(name)
