@@ -42,7 +42,7 @@ class SetAbstraction(nn.Module):
 
 def sizes_and_points(rng):
     for B, N, channels, centres, radius, neighbours, widths in [
-        (1, 5, 0, 2, 1.5, 3, (4,)),
+        (1, 5, 0, 2, 3.0, 3, (4,)),
         (2, 6, 2, 3, 1.2, 4, (3, 5)),
         (3, 4, 3, 4, 0.7, 2, (4, 3)),
         (2, 8, 0, 3, 2.0, 5, (3, 4)),
