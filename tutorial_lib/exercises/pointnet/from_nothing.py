@@ -33,8 +33,8 @@ def unseen(model):
 
 
 def pointnet_from_nothing():
-    """Build a PointNet from an empty cell and train it on `furniture("train", 256)`: clouds
-    (242, 256, 3) of 256 points each, labels (242,) in 0 … 9. It takes clouds of any number of
+    """Build a PointNet from an empty cell and train it on `furniture("train", 128)`: clouds
+    (242, 128, 3) of 128 points each, labels (242,) in 0 … 9. It takes clouds of any number of
     points (B, N, 3) and gives logits (B, 10), has 3,000 to 400,000 parameters, and is right for at
     least 60 % of the 79 test clouds, which you do not see. Neither the order of the points nor a
     point that is there twice changes its answer. Fifteen seconds of training are enough. How you
@@ -59,7 +59,7 @@ def pointnet_from_nothing():
             return self.cloud(self.point(clouds).amax(dim=1))
 
     torch.manual_seed(0)
-    built, (clouds, labels) = FromNothing(), furniture("train", 256)
+    built, (clouds, labels) = FromNothing(), furniture("train", 128)
     optimizer = torch.optim.AdamW(built.parameters(), lr=2e-3)
     for _ in range(steps(250)):
         chosen = torch.randint(len(clouds), (32,))
