@@ -132,6 +132,11 @@ def test_voxels_by_brute_force():
     assert voxelize(torch.ones(1, 1, 3), 4)[0, 3, 3, 3] == 1  # the cube's far corner is inside
 
 
+def test_voxels_are_made_where_the_cloud_is():
+    assert voxelize(clouds := cloud(2, 50).to("meta"), 4).device.type == "meta"
+    assert quantized(clouds, 4).device.type == "meta"
+
+
 @pytest.mark.parametrize("resolution", [2, 8, 64])
 def test_the_quantization_error_is_one_over_the_resolution(resolution):
     clouds = 2 * cloud(2, 20_000) - 1

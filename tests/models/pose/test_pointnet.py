@@ -142,6 +142,16 @@ def test_it_trains_and_every_weight_takes_part(name):
     assert all(p.grad is not None for p in model.parameters())
 
 
+@pytest.mark.parametrize("name", [*MODELS, "segmenter"])
+def test_every_tensor_is_made_where_the_cloud_is(name):
+    """On a device without memory: what was made on the CPU by mistake raises there."""
+    model = MODELS.get(name, lambda: PointNetSegmenter(4, WIDTHS, (10, 7)))().to("meta")
+    x = clouds().float().to("meta")
+    logits = model.train()(x)
+    assert logits.device.type == "meta" and logits.shape[-1] == 4
+    assert orthogonality(torch.zeros(2, 3, 3, device="meta")).device.type == "meta"
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 @pytest.mark.parametrize("name", MODELS)
 def test_a_gpu_gives_the_same(name):

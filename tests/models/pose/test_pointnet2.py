@@ -101,6 +101,15 @@ def test_the_papers_networks(make, parameters):
     assert sum(p.numel() for p in make(40).parameters()) == parameters
 
 
+@pytest.mark.parametrize("name", [*MODELS, "segmenter"])
+def test_every_tensor_is_made_where_the_cloud_is(name):
+    """On a device without memory: what was made on the CPU by mistake raises there."""
+    segmenter = PointNet2Segmenter(4, levels(), [(7, 6), (6, 5)])
+    model = (MODELS[name]() if name in MODELS else segmenter).to("meta")
+    logits = model(clouds().float().to("meta"))
+    assert logits.device.type == "meta" and logits.shape[-1] == 4
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 @pytest.mark.parametrize("name", MODELS)
 def test_a_gpu_gives_the_same(name):

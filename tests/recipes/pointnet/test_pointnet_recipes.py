@@ -82,3 +82,46 @@ def test_a_record_holds_what_is_planned(name):
         rows = [{key: row[key] for key in planned[0]} for row in result["rows"]]
         assert sorted(map(str, rows)) == sorted(map(str, planned))
     assert records.recorded(name)
+
+
+def mean(name, key, **chosen):
+    """The mean over the seeds of one setting."""
+    ((result,),) = [records.recorded(name)]
+    rows = [r for r in result["rows"] if chosen.items() <= r.items()]
+    assert len(rows) == 3
+    return sum(r[key] for r in rows) / 3
+
+
+def test_a_symmetric_function_beats_order_and_sequence():
+    accuracy = {way: mean("three-ways", "accuracy", way=way, times=1) for way in three_ways.WAYS}
+    longer = mean("three-ways", "accuracy", way="canonical order", times=3)
+    rivals = max(accuracy["canonical order"], longer, accuracy["sequence"])
+    for way in ("maximum", "mean"):
+        assert accuracy[way] > rivals + 0.1
+        assert mean("three-ways", "changed_by_order", way=way, times=1) == 0
+    assert mean("three-ways", "changed_by_order", way="sequence", times=1) > 0.1
+    assert mean("three-ways", "changed_by_jitter", way="canonical order", times=1) > 0.1
+
+
+def test_a_turn_must_be_learned_and_a_tnet_does_not_learn_it():
+    def tested(model, turn, by):
+        return mean("rotation", f"tested {by}", model=model, turn=turn)
+
+    for model in ("PointNet", "AlignedPointNet"):
+        assert tested(model, None, None) > 0.75
+        assert tested(model, None, "vertical") < 0.55 and tested(model, None, "any") < 0.25
+        assert tested(model, "vertical", "vertical") > 0.7
+        assert tested(model, "any", "any") > 0.4
+    for turn in rotation.TURNS:  # what the T-Nets were to do: nothing to be seen of it here
+        gain = tested("AlignedPointNet", turn, "any") - tested("PointNet", turn, "any")
+        assert abs(gain) < 0.05
+
+
+def test_half_of_the_points_are_enough_but_not_without_the_outline():
+    half = missing.SHARES.index(0.5)
+    (result,) = records.recorded("missing-points")
+    for trained in missing.TRAINED:
+        rows = [r for r in result["rows"] if (r["model"], r["trained"]) == ("maximum", trained)]
+        for how in ("at_random", "sampled"):
+            assert all(r[how][half] > r[how][0] - 0.04 for r in rows)
+        assert all(r["outline_lost"][half] < r["outline_lost"][0] - 0.15 for r in rows)

@@ -46,7 +46,7 @@ def batches(data):
     return lambda generator: bumps(BATCH, POINTS, generator)
 
 
-def tests(data):
+def held_out(data):
     """Clouds to test with, and their labels."""
     if data == "furniture":
         return furniture("test", POINTS)
@@ -70,7 +70,7 @@ def measure(row):
     return row | {
         "parameters": sum(p.numel() for p in model.parameters()),
         "operations": operations(model),
-        "accuracy": accuracy(model, *tests(row["data"])),
+        "accuracy": accuracy(model, *held_out(row["data"])),
     }
 
 

@@ -20,7 +20,7 @@ from tutorial_lib.models.pose.pointnet import PointNetSegmenter
 from tutorial_lib.models.pose.pointnet2 import PointNet2Segmenter, SetAbstraction
 from tutorial_lib.training.loop import train
 
-SEEDS, STEPS, BATCH, POINTS, TESTED, LR = range(3), 200, 8, 500, 60, 4e-3
+SEEDS, STEPS, BATCH, POINTS, TESTED, LR = range(3), 150, 8, 500, 40, 4e-3
 
 
 def point_by_point():
