@@ -125,3 +125,28 @@ def test_half_of_the_points_are_enough_but_not_without_the_outline():
         for how in ("at_random", "sampled"):
             assert all(r[how][half] > r[how][0] - 0.04 for r in rows)
         assert all(r["outline_lost"][half] < r["outline_lost"][0] - 0.15 for r in rows)
+
+
+def test_neighbourhoods_win_where_local_detail_decides():
+    plain = mean("local-detail", "accuracy", data="bumps", model="PointNet", times=1)
+    longer = mean("local-detail", "accuracy", data="bumps", model="PointNet", times=2)
+    assert mean("local-detail", "accuracy", data="bumps", model="PointNet++", times=1) > 0.65
+    assert mean("local-detail", "accuracy", data="bumps", model="PointNet++", times=1) > 0.1 + max(
+        plain, longer
+    )
+    rows = records.recorded("local-detail")[0]["rows"]
+    ours, theirs = (
+        next(r for r in rows if r["model"] == name) for name in ("PointNet++", "PointNet")
+    )
+    assert ours["parameters"] <= theirs["parameters"] and ours["operations"] < theirs["operations"]
+
+
+def test_a_coarse_grid_costs_accuracy_and_a_fine_one_does_not():
+    def told(resolution, model="PointNet"):
+        return mean("voxels", "accuracy", model=model, resolution=resolution)
+
+    assert told(2) < 0.3 < told(4) < told(None) - 0.15
+    assert abs(told(16) - told(None)) < 0.05
+    for resolution in (4, 8, 16):
+        error = mean("voxels", "quantization_error", model="PointNet", resolution=resolution)
+        assert error == pytest.approx(1 / resolution, rel=0.1)
