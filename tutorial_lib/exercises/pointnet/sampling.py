@@ -80,8 +80,8 @@ def _sampled(points, count, combine=torch.minimum, begin=torch.inf, pick=torch.a
 
 
 @farthest_points.mistake(
-    """Each choice is the farthest from the last one alone, so yours jumps to and fro between two
-    ends. How far is a point from all that were chosen?"""
+    """Each choice is the farthest from the last one alone, so yours jumps back and forth between
+    two ends. How far is a point from all that were chosen?"""
 )
 def from_the_last_alone(points, count):
     return _sampled(points, count, combine=lambda old, new: new)
