@@ -150,3 +150,11 @@ def test_a_coarse_grid_costs_accuracy_and_a_fine_one_does_not():
     for resolution in (4, 8, 16):
         error = mean("voxels", "quantization_error", model="PointNet", resolution=resolution)
         assert error == pytest.approx(1 / resolution, rel=0.1)
+
+
+def test_a_points_label_needs_more_than_its_place():
+    def told(model):
+        return mean("point-segmentation", "of_furniture", model=model)
+
+    assert told("PointNet++") > told("PointNet") > told("point by point") + 0.03
+    assert told("point by point") > mean("point-segmentation", "share_of_largest", model="PointNet")
