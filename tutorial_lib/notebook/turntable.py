@@ -72,6 +72,7 @@ def turntable(clouds, marks=None, title="Point clouds", caption=CAPTION):
     }
     key = hashlib.sha256("\0".join(parts.values()).encode()).hexdigest()[:12]
     page = resources.files(__package__).joinpath("turntable.html").read_text(encoding="utf-8")
+    page = re.sub(r"\n +", "\n", page)  # a sixth of it is indentation
     parts["@ID@"] = f"turntable-{key}"
     return HTML(re.sub("|".join(parts), lambda mark: parts[mark[0]], page))
 
