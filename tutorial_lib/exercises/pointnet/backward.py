@@ -110,3 +110,22 @@ def winners_of_the_first_cloud(dG, H):
 )
 def times_the_value(dG, H):
     return np_points.max_pool_backward(dG, H) * H
+
+
+@max_pool_backward.mistake(
+    """dG has no axis for the points: (B, D) beside (B, N, D) is lined up from the right, so that
+    clouds are taken for points. Where does the axis belong?"""
+)
+def without_the_points_axis(dG, H):
+    return ((np.arange(H.shape[1])[:, None] == H.argmax(axis=1)[:, None]) * dG).astype(dG.dtype)
+
+
+@max_pool_backward.mistake(
+    """`dH[:, winner]` takes whole points, in all features and for every cloud. An index for the
+    cloud, the point *and* the feature is needed: which function puts numbers at places along one
+    axis?"""
+)
+def whole_points(dG, H):
+    dH = np.zeros(H.shape, dG.dtype)
+    dH[:, H.argmax(axis=1)] = dG
+    return dH

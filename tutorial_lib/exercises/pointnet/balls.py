@@ -199,3 +199,12 @@ def farthest_inside(queries, points, radius, count):
 )
 def for_every_point(queries, points, radius, count):
     return ball_query.reference(points, queries, radius, count)
+
+
+@ball_query.mistake(
+    """Right as long as `count` is not more than the cloud has points: of fewer, `topk` cannot give
+    so many. How many can you ask it for, and what fills the row?"""
+)
+def topk_of_too_few(queries, points, radius, count):
+    squared, place = _apart(queries, points).topk(count, largest=False)
+    return place.where(squared <= radius**2, place[..., :1])

@@ -137,6 +137,14 @@ def without_biases(X, layers):
 
 
 @global_feature.mistake(
+    """The last layer's bias is missing. Every layer has one: did you treat the last apart?"""
+)
+def last_bias_missing(X, layers):
+    H = _features(X, [*layers[:-1], (layers[-1][0], 0)])
+    return _pooled(H, H.max(axis=1))
+
+
+@global_feature.mistake(
     """A ReLU stands in front of the first layer too, so coordinates below zero are lost before
     anything has looked at them."""
 )

@@ -178,3 +178,24 @@ class ReshapedBeforeTheMaximum(_Parts):
     def pool(self, features):
         B, N, D = features.shape
         return features.reshape(B, D, N).amax(dim=-1)
+
+
+@PointNet.mistake(
+    """`max(dim=1)` gives two things, the largest numbers and where they stand, and γ is handed
+    both. `amax` gives the numbers alone."""
+)
+class HandsOnThePlacesToo(_Parts):
+    def pool(self, features):
+        return features.max(dim=1)
+
+
+@PointNet.mistake(
+    """In h you use `nn.BatchNorm1d` as it is. It looks for features on axis 1, where a cloud has
+    its points. Which norm does the task name for h?"""
+)
+class PointsForFeatures(_Parts):
+    def __init__(self, *sizes, **names):
+        super().__init__(*sizes, **names)
+        for i, layer in enumerate(self.mlp):
+            if isinstance(layer, PointNorm):
+                self.mlp[i] = nn.BatchNorm1d(layer.num_features)

@@ -157,3 +157,24 @@ def all_clouds_in_each_grid(clouds, resolution):
     x, y, z = _cells(clouds, resolution).clamp(0, resolution - 1).unbind(-1)
     grid[:, x, y, z] = 1
     return grid
+
+
+@voxelize.mistake(
+    """Your cloud fills the grid whatever its size: you scale by its own smallest and largest
+    coordinates. The task's cube is the same for every cloud, so that clouds can be compared."""
+)
+def scaled_to_itself(clouds, resolution):
+    low, high = clouds.min(), clouds.max()
+    cell = ((clouds - low) / (high - low).clamp_min(1e-9) * resolution).floor().long()
+    return _marked(clouds, cell, resolution)
+
+
+@voxelize.mistake(
+    """An index of three numbers in one array marks three slices of the grid instead of one cell.
+    Each axis wants an index of its own: what takes (N, 3) apart?"""
+)
+def slices_for_cells(clouds, resolution):
+    grid = clouds.new_zeros(len(clouds), *[resolution] * 3)
+    for b, cell in enumerate(_cells(clouds, resolution).clamp(0, resolution - 1)):
+        grid[b][cell] = 1
+    return grid
