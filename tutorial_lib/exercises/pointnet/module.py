@@ -49,11 +49,12 @@ class PointNet(nn.Module):
 def sizes_and_clouds(rng):
     for B, N, classes, widths, hidden, dropout in [
         (2, 3, 4, (5,), (), 0.0),
-        (3, 5, 2, (4, 6), (3,), 0.0),
+        (3, 5, 2, (4, 6), (3,), None),  # dropout is left to its default
         (4, 4, 3, (4, 3), (4,), 0.0),  # as many points as clouds and as features
         (2, 7, 5, (3, 5, 4), (6, 3), 0.5),
     ]:
-        arguments = dict(classes=classes, widths=widths, hidden=hidden, dropout=dropout)
+        arguments = dict(classes=classes, widths=widths, hidden=hidden)
+        arguments |= {} if dropout is None else {"dropout": dropout}
         clouds = torch.from_numpy(rng.normal(size=(B, N, 3))).float()
         yield dict(arguments=arguments, clouds=clouds)
 
