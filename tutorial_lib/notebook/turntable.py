@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw
 
 STEPS = 255  # of a coordinate, from one side of the ball around the largest cloud to the other
 VIEW = (-0.6, 0.35)  # how far the clouds are turned and tilted at first, radians
-STATIC_SIDE = 96  # pixels of the static picture of a cloud
+STATIC_SIDE = 84  # pixels of the static picture of a cloud
 PLAIN, MARKED = (0, 114, 178), (213, 94, 0)  # blue and orange, told apart by colour-blind readers
 STATIC = (48, 143, 200)  # a blue between, for a picture that cannot know its ground
 CAPTION = (
@@ -120,7 +120,7 @@ def _static_picture(points, marks):
         alpha = int(255 * np.clip((0.25 if faint else 1) * (0.3 + 0.7 * near), 0, 1))
         at = side / 2 + side * 0.45 * np.array([x[i], -y[i]])
         pen.ellipse((*(at - size), *(at + size)), fill=(*(MARKED if marked else STATIC), alpha))
-    return picture.resize((STATIC_SIDE, STATIC_SIDE), Image.Resampling.LANCZOS).quantize(10)
+    return picture.resize((STATIC_SIDE, STATIC_SIDE), Image.Resampling.LANCZOS).quantize(12)
 
 
 def _view(name, count, marks, picture):
