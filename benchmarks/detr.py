@@ -61,8 +61,6 @@ def both(size):
         dropout=0.0,
     )
     theirs = DetrForObjectDetection(config)
-    for part in (theirs.model.encoder, theirs.model.decoder):  # the backbone has no attention
-        part.config._attn_implementation = "sdpa"
     return from_huggingface(theirs), theirs
 
 
