@@ -61,6 +61,8 @@ def both(size):
         dropout=0.0,
     )
     theirs = DetrForObjectDetection(config)
+    # As in the paper's code. From theirs all queries answer alike, and rounding would match them.
+    torch.nn.init.normal_(theirs.model.query_position_embeddings.weight)
     return from_huggingface(theirs), theirs
 
 
