@@ -29,9 +29,9 @@ CHANNELS = 64  # of the backbone
 BATCH, LR = 16, 2e-3
 COUNT = {"train": 8000, "test": 400}  # scenes to learn from, and to be tested on
 STEPS = 5000
-# The paper has 100 queries for about 7 objects, here there are 10 for 2.4. With its weights, 0.1 for
-# "no object" and 1 for classes, too many queries answer, and of the boxes that are right many have
-# the class of another.
+# The paper has 100 queries for about 7 objects, here there are 10 for 2.4. With its weights, 0.1
+# for "no object" and 1 for classes, too many queries answer, and many right boxes have the class of
+# another thing.
 LOSS = dict(no_object=0.4, weights=(2.0, 5.0, 2.0))
 SURE = 0.5  # a box with this probability is taken for an answer
 
