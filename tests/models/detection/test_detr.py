@@ -83,10 +83,11 @@ def test_places_are_added_to_queries_and_keys_and_not_to_values():
 def test_the_picture_enters_row_by_row():
     """Places and features are numbered alike: what moves in the picture moves in the memory."""
     model = small_detr(depth=0).eval()
-    memory, places = model.encode(torch.rand(1, 3, 16, 32))
-    assert memory.shape == (1, 8, 8) and places.equal(sine_positions_2d(2, 4, 8))
-    features = model.project(model.backbone(torch.rand(1, 3, 16, 32)))
-    assert features.shape == (1, 8, 2, 4)
+    features = torch.rand(1, 8, 2, 4)
+    memory, places = model.encode(features)
+    assert places.equal(sine_positions_2d(2, 4, 8))
+    assert memory[0, 4 * 1 + 3].equal(features[0, :, 1, 3])
+    assert model.backbone(torch.rand(1, 3, 16, 32)).shape == (1, 8, 2, 4)
 
 
 @pytest.mark.parametrize(

@@ -132,7 +132,8 @@ class DETR(nn.Module):
         """images (B, 3, H, W)  ->  a list of pairs, one for each layer of the decoder: logits
         (B, N, classes + 1), the last for "no object", and boxes (B, N, 4), cxcywh in 0 … 1. The
         last pair is the answer, the others are there for the loss."""
-        memory, places = self.encode(images)
+        features = self.project(self.backbone(images))  # (B, dim, h, w)
+        memory, places = self.encode(features)
         x = memory.new_zeros(len(images), *self.queries.shape)  # (B, N, dim)
         outputs = []
         for layer in self.decoder:
@@ -141,12 +142,11 @@ class DETR(nn.Module):
             outputs.append((self.class_head(y), self.box_head(y).sigmoid()))
         return outputs
 
-    def encode(self, images):
-        """images (B, 3, H, W)  ->  memory (B, M, dim) and places (M, dim), M = h · w"""
-        features = self.project(self.backbone(images))  # (B, dim, h, w)
+    def encode(self, features):
+        """features (B, dim, h, w)  ->  memory (B, M, dim) and places (M, dim), M = h · w"""
         dim, h, w = features.shape[1:]
-        places = sine_positions_2d(h, w, dim).to(self.queries)  # (M, dim)
-        memory = features.flatten(2).mT  # (B, M, dim)
+        places = sine_positions_2d(h, w, dim).to(self.queries)
+        memory = features.flatten(2).mT
         for layer in self.encoder:
             memory = layer(memory, places)
         return memory, places
