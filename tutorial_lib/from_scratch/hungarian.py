@@ -26,9 +26,11 @@ def augment(reduced, row_of, i):
     and so on. Its length is the sum of the reduced costs of these steps; giving a column up is
     free. Each row on the shortest path to a free column gets the column that it steps to. lengths
     holds the length of the shortest path to every column, and the length of that one where it is
-    longer. No two paths of a case are equally long.
+    longer. No two paths of a case are equally long. Raises ValueError if no column is free.
     """
     N = len(row_of)
+    if (row_of != -1).all():
+        raise ValueError(f"all {N} columns are taken, expected a free one for row {i}")
     lengths, before = np.full(N, np.inf), np.full(N, -1)  # and the column before it on the path
     settled = np.zeros(N, dtype=bool)
     row, column, so_far = i, -1, 0.0

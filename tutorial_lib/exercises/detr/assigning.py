@@ -111,7 +111,8 @@ def order_of_the_columns(cost):
 
 
 @assign.mistake(
-    """You write the row at its own place, so prediction i has object i. What stands in `columns`?"""
+    """You write the row at its own place, so prediction i has object i. What stands in
+    `columns`?"""
 )
 def rows_at_their_own_place(cost):
     assigned = np.full(len(cost), -1)

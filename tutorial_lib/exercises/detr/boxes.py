@@ -87,8 +87,8 @@ def sum_of_areas(a, b):
 
 
 @pairwise_iou.mistake(
-    """You take the numbers for edges (left, top, right, bottom). They are a middle and a size: where
-    is the left edge of a box with cx and w?"""
+    """You take the numbers for edges (left, top, right, bottom). They are a middle and a size:
+    where is the left edge of a box with cx and w?"""
 )
 def numbers_taken_for_edges(a, b):
     return _iou(a, b, edges=lambda boxes: boxes)
@@ -157,9 +157,7 @@ def transposed(a, b):
     return iou, union
 
 
-@pairwise_iou.mistake(
-    """You have turned two values around: the IoU comes first, then the union."""
-)
+@pairwise_iou.mistake("""You have turned two values around: the IoU comes first, then the union.""")
 def union_first(a, b):
     return np_boxes.pairwise_iou(a, b)[::-1]
 

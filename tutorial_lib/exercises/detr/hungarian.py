@@ -7,7 +7,7 @@ from tutorial_lib.from_scratch import hungarian as np_hungarian
 
 
 def stages(rng):
-    """The first is small enough for paper; then stages of larger problems, as `solve` meets them."""
+    """The first is small enough for paper; then stages of larger problems, as `solve` has them."""
     yield dict(
         reduced=np.array([[0.0, 2.0, 5.0], [1.0, 4.0, 7.0]]), row_of=np.array([0, -1, -1]), i=1
     )
@@ -18,6 +18,7 @@ def stages(rng):
     )
     for K, N, i in [(1, 1, 0), (1, 3, 0), (2, 2, 1), (3, 3, 2), (4, 6, 2), (5, 5, 4), (6, 7, 5)]:
         yield _stage(rng.uniform(size=(K, N)), i)
+    yield dict(reduced=np.array([[0.0], [2.0]]), row_of=np.array([0]), i=1)  # none is free
     for _ in range(3):  # rows that all want the same columns
         yield _stage(np.sort(rng.uniform(size=6)) * rng.uniform(0.5, 2, size=(5, 1)), 4)
 
@@ -57,6 +58,7 @@ def _search(reduced, row_of, i, add_up=True):
     N = len(row_of)
     lengths, before, settled = np.full(N, np.inf), np.full(N, -1), np.zeros(N, dtype=bool)
     row, column, so_far = i, -1, 0.0
+    _refuse_if_none_is_free(row_of)
     while row != -1:
         reached = reduced[row] + (so_far if add_up else 0)
         shorter = ~settled & (reached < lengths)
@@ -64,6 +66,11 @@ def _search(reduced, row_of, i, add_up=True):
         column = np.where(settled, np.inf, lengths).argmin()
         settled[column], so_far, row = True, lengths[column], row_of[column]
     return lengths, before, column, so_far
+
+
+def _refuse_if_none_is_free(row_of):
+    if (row_of != -1).all():
+        raise ValueError("no column is free")
 
 
 def _handed_on(row_of, i, before, column):
@@ -79,6 +86,7 @@ def _handed_on(row_of, i, before, column):
     might give up a near column for little. What is the way over a column that is taken?"""
 )
 def nobody_moves(reduced, row_of, i):
+    _refuse_if_none_is_free(row_of)
     after, free = row_of.copy(), row_of == -1
     column = np.where(free, reduced[i], np.inf).argmin()
     after[column] = i
@@ -132,6 +140,7 @@ def lengths_not_cut(reduced, row_of, i):
     one on: how long may a path be?"""
 )
 def one_move_at_most(reduced, row_of, i):
+    _refuse_if_none_is_free(row_of)
     free = np.flatnonzero(row_of == -1)
     ways = [((), j, reduced[i, j]) for j in free]
     for taken in np.flatnonzero(row_of != -1):
@@ -154,6 +163,7 @@ def one_move_at_most(reduced, row_of, i):
 def follows_its_nose(reduced, row_of, i):
     N = len(row_of)
     lengths, before, settled = np.full(N, np.inf), np.full(N, -1), np.zeros(N, dtype=bool)
+    _refuse_if_none_is_free(row_of)
     row, column, so_far = i, -1, 0.0
     while row != -1:
         following = np.where(settled, np.inf, reduced[row]).argmin()

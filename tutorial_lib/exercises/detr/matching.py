@@ -244,9 +244,7 @@ def _choices(cost):
     return permutations(range(N), K)
 
 
-@cheapest_matching.mistake(
-    """You find the dearest matching. Is a large cost good or bad?"""
-)
+@cheapest_matching.mistake("""You find the dearest matching. Is a large cost good or bad?""")
 def dearest(cost):
     K = cost.shape[1]
     return _assigned(max(_choices(cost), key=lambda c: cost[list(c), range(K)].sum()), len(cost))

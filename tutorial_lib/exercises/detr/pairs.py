@@ -10,7 +10,8 @@ def random_boxes(rng, n, smallest=0.1):
 
 
 # Each with [0.5, 0.5, 0.4, 0.2]: inside of it, around it, across it, to its left, to its right,
-# above, below, apart on both axes, overlapping at each of its corners. No two edges are on one line.
+# above, below, apart on both axes, overlapping at each of its corners. No two
+# edges are on one line.
 PLACES = np.array(
     [
         [0.52, 0.49, 0.2, 0.1],
