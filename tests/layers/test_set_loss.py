@@ -75,10 +75,11 @@ def test_leading_axes_of_a_matching_are_batches():
         assert found[layer].equal(match(logits[layer], boxes[layer], classes, true_boxes))
 
 
-def test_a_cost_that_is_no_number_is_refused():
+def test_what_is_no_number_is_the_last_choice_and_a_loss_that_diverged_is_seen():
     (logits, boxes), targets = predictions(1, 3), objects(2)
-    with pytest.raises(ValueError, match="invalid numeric"):
-        match(logits * float("nan"), boxes, *targets)
+    boxes[0, 1] = float("nan")
+    assert (match(logits, boxes, *targets)[0, [0, 2]] >= 0).all()
+    assert SetLoss(C)([(logits * float("nan"), boxes)], *targets).isnan()
 
 
 def test_a_class_that_is_not_there_is_refused():

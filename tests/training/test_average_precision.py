@@ -150,3 +150,13 @@ def test_a_query_says_its_best_class_that_is_an_object():
     torch.testing.assert_close(scores, logits.softmax(-1)[0, [0, 1], [1, 0]][None])
     torch.testing.assert_close(found[0, 0], torch.tensor([0.4, 0.3, 0.6, 0.7]))
     assert len(IOUS) == 10 and IOUS[0] == 0.5 and IOUS[-1] == 0.95
+
+
+def test_an_object_that_does_not_count_is_the_last_choice():
+    """A box fits a large object better, but only the small one counts."""
+    true_boxes = torch.tensor([[[0.0, 0, 10, 10], [0.0, 0, 10, 6]]])
+    boxes, kinds = torch.tensor([[[0.0, 0, 10, 9]]]), torch.zeros(1, 2, dtype=torch.int64)
+    found = boxes, torch.ones(1, 1), kinds[:, :1], true_boxes, kinds
+    assert average_precision(*found, ious=[0.5], areas=(0, 70)) == 1
+    assert average_precision(*found, ious=[0.8], areas=(0, 70)) == 0
+    assert average_precision(*found, ious=[0.8], areas=(70, 200)) == 1

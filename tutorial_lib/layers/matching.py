@@ -40,14 +40,15 @@ def match(logits, boxes, classes, true_boxes, weights=(1.0, 5.0, 2.0)):
 
     The arguments are those of `matching_cost`  ->  int64 (..., N): which object each prediction
     answers for, −1 for none. Every object has one prediction if there are enough of them; with
-    fewer than objects, every prediction has an object. Raises ValueError for a class beyond C − 1
-    and for a cost that is NaN.
+    fewer than objects, every prediction has an object. A cost that is no number counts as higher
+    than all others. Raises ValueError for a class beyond C − 1.
     """
     C = logits.shape[-1] - 1
     numbers = classes.cpu().numpy()
     if numbers.max(initial=0) >= C:
         raise ValueError(f"there is a class {numbers.max()}, expected 0 to {C - 1}, or −1 for none")
     cost = matching_cost(logits, boxes, classes, true_boxes, weights).float().cpu().numpy()
+    cost = np.nan_to_num(cost, nan=np.finfo(cost.dtype).max)  # a loss that diverged says so itself
     assigned = np.full(cost.shape[:-1], -1)
     for picture in np.ndindex(cost.shape[:-2]):
         objects = np.flatnonzero(numbers[picture] >= 0)
