@@ -37,8 +37,8 @@ BACKGROUNDS = (  # the colours of the upper and the lower edge
     ((0.97, 0.93, 0.96), (0.88, 0.80, 0.88)),
 )
 SPLITS = ("train", "test")
-SMALLEST, LARGEST = 0.22, 0.56  # the longer side of a garment, as a share of the canvas's
-LEAST_SEEN = 0.4  # of a garment; scenes that hide more of one are drawn again
+SMALLEST, LARGEST = 0.27, 0.56  # the longer side of a garment, as a share of the canvas's
+LEAST_SEEN = 0.5  # of a garment; scenes that hide more of one are drawn again
 NO_OBJECT = -1  # the class that fills up a batch, whose scenes have different numbers of garments
 
 
