@@ -13,7 +13,7 @@ FILES = {  # in the order of the chapter: an exercise and the file that holds it
     "training_step": "training",
     "detr_from_nothing": "from_nothing",
     "augment": "hungarian",
-    "generalized_iou_backward": "backward",
+    "iou_backward": "backward",
     "QueryLayer": "decoder",
     "right_boxes": "precision",
     "average_precision": "precision",

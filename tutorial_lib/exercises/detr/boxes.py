@@ -5,7 +5,7 @@ import numpy as np
 from tutorial_lib.checking import Exercise
 from tutorial_lib.exercises.detr.pairs import MIDDLE, PLACES, random_boxes
 from tutorial_lib.from_scratch import boxes as np_boxes
-from tutorial_lib.from_scratch.boxes import cxcywh_to_xyxy
+from tutorial_lib.from_scratch.boxes import edges as edges_of
 
 SQUARES = np.array([[0.4, 0.4, 0.4, 0.4], [0.5, 0.5, 0.2, 0.4]])
 
@@ -43,7 +43,7 @@ pairwise_iou = Exercise(
 )
 
 
-def _iou(a, b, *, edges=cxcywh_to_xyxy, side=lambda length: length.clip(0), area=None, union=None):
+def _iou(a, b, *, edges=edges_of, side=lambda length: length.clip(0), area=None, union=None):
     """`pairwise_iou` with another way to find edges, sides, areas or the union."""
     a, b = edges(a)[:, None], edges(b)
     low, high = np.maximum(a[..., :2], b[..., :2]), np.minimum(a[..., 2:], b[..., 2:])
@@ -120,7 +120,7 @@ def whole_size_on_either_side(a, b):
     the lower edges to the larger of the upper ones. Where does what is common begin?"""
 )
 def hull_for_intersection(a, b):
-    a, b = cxcywh_to_xyxy(a)[:, None], cxcywh_to_xyxy(b)
+    a, b = edges_of(a)[:, None], edges_of(b)
     low, high = np.minimum(a[..., :2], b[..., :2]), np.maximum(a[..., 2:], b[..., 2:])
     common = (high - low).prod(axis=-1)
     one, other = ((box[..., 2:] - box[..., :2]).prod(axis=-1) for box in (a, b))
@@ -134,7 +134,7 @@ def hull_for_intersection(a, b):
 )
 def hull_for_union(a, b):
     common, union = np_boxes.pairwise_iou(a, b)
-    a, b = cxcywh_to_xyxy(a)[:, None], cxcywh_to_xyxy(b)
+    a, b = edges_of(a)[:, None], edges_of(b)
     low, high = np.minimum(a[..., :2], b[..., :2]), np.maximum(a[..., 2:], b[..., 2:])
     hull = (high - low).prod(axis=-1)
     return common * union / hull, hull
@@ -179,7 +179,7 @@ generalized_iou = Exercise(
 
 
 def _hull(a, b):
-    a, b = cxcywh_to_xyxy(a)[:, None], cxcywh_to_xyxy(b)
+    a, b = edges_of(a)[:, None], edges_of(b)
     low, high = np.minimum(a[..., :2], b[..., :2]), np.maximum(a[..., 2:], b[..., 2:])
     return (high - low).prod(axis=-1)
 
@@ -227,7 +227,7 @@ def intersection_for_hull(a, b):
 )
 def uncut_intersection_for_hull(a, b):
     iou, union = np_boxes.pairwise_iou(a, b)
-    a, b = cxcywh_to_xyxy(a)[:, None], cxcywh_to_xyxy(b)
+    a, b = edges_of(a)[:, None], edges_of(b)
     low, high = np.maximum(a[..., :2], b[..., :2]), np.minimum(a[..., 2:], b[..., 2:])
     hull = (high - low).prod(axis=-1)
     with np.errstate(all="ignore"):

@@ -78,11 +78,11 @@ def detr_from_nothing():
         return total / garment.sum() + F.binary_cross_entropy(out[..., 4], garment)
 
     torch.manual_seed(0)
-    detector, scenes = Detector(), small_scenes("train", 2000)
+    detector, data = Detector(), small_scenes("train", 2000)
     optimizer = torch.optim.AdamW(detector.parameters(), lr=2e-3)
     for _ in range(steps(300)):
         chosen = torch.randint(2000, (32,))
-        images, classes, boxes = (x[chosen] for x in scenes)
+        images, classes, boxes = (x[chosen] for x in data)
         loss = loss_of(detector(images), classes, boxes)
         optimizer.zero_grad()
         loss.backward()

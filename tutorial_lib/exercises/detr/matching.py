@@ -7,7 +7,7 @@ import numpy as np
 from tutorial_lib.checking import Exercise
 from tutorial_lib.exercises.detr.pairs import random_boxes
 from tutorial_lib.from_scratch import matching as np_matching
-from tutorial_lib.from_scratch.boxes import cxcywh_to_xyxy, generalized_iou, pairwise_iou
+from tutorial_lib.from_scratch.boxes import edges, generalized_iou, pairwise_iou
 
 
 def predictions_and_objects(rng):
@@ -105,7 +105,7 @@ def euclidean_distance(p, boxes, classes, true_boxes):
     corners the size would count in each of them."""
 )
 def distance_of_corners(p, boxes, classes, true_boxes):
-    a, b = cxcywh_to_xyxy(boxes), cxcywh_to_xyxy(true_boxes)
+    a, b = edges(boxes), edges(true_boxes)
     return _cost(p, boxes, classes, true_boxes, apart=np.abs(a[:, None] - b).sum(axis=-1))
 
 
