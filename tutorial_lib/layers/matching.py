@@ -27,7 +27,8 @@ def matching_cost(logits, boxes, classes, true_boxes, weights=(1.0, 5.0, 2.0)):
     p = logits.softmax(-1)
     index = classes.clamp(min=0)[..., None, :].expand(*p.shape[:-1], -1)  # (..., N, K)
     likely = p.gather(-1, index)
-    apart = torch.cdist(boxes, true_boxes.to(boxes.dtype), p=1)
+    boxes = boxes.to(true_boxes.dtype)  # of a model in half precision
+    apart = torch.cdist(boxes, true_boxes, p=1)
     a, b = cxcywh_to_xyxy(boxes), cxcywh_to_xyxy(true_boxes)
     overlap = giou(a[..., :, None, :], b[..., None, :, :])
     w_class, w_l1, w_giou = weights

@@ -46,6 +46,7 @@ class SetLoss(nn.Module):
         cross_entropy = F.cross_entropy(logits.mT, target, self.class_weights)
 
         found, wanted = boxes[picture, query], true_boxes[picture, object_]  # (P, 4)
+        found = found.to(wanted.dtype)  # areas in half precision would be rough
         objects = (classes >= 0).sum().clamp(min=1)  # of the whole batch
         return {
             "class": cross_entropy,

@@ -127,6 +127,10 @@ class DETR(nn.Module):
         self.norm = nn.LayerNorm(dim)
         self.class_head = nn.Linear(dim, classes + 1)
         self.box_head = BoxHead(dim)
+        # As the paper's code: scores that start larger than PyTorch's own tell places apart sooner.
+        for parameter in [*self.encoder.parameters(), *self.decoder.parameters()]:
+            if parameter.ndim > 1:
+                nn.init.xavier_uniform_(parameter)
 
     def forward(self, images):
         """images (B, 3, H, W)  ->  a list of pairs, one for each layer of the decoder: logits
