@@ -57,7 +57,7 @@ assign = Exercise(
     assign,
     start=buggy_assign,
     level=2,
-    minutes=6,
+    minutes=5,
     cases=any_costs,
     hints=(
         "Print `rows` and `columns` for `np.array([[1.0, 2.0], [1.5, 4.0]])`. Which prediction has "

@@ -15,7 +15,7 @@ def two_lists(rng):
     yield dict(a=SQUARES[:1], b=SQUARES)
     yield dict(a=MIDDLE, b=PLACES)
     yield dict(a=PLACES[3:8], b=MIDDLE)
-    for n, m in [(1, 1), (2, 3), (4, 1), (3, 5)]:
+    for n, m in [(2, 3), (4, 1), (3, 5)]:
         yield dict(a=random_boxes(rng, n), b=random_boxes(rng, m))
     same = random_boxes(rng, 3)
     yield dict(a=same, b=same[:2].copy())
@@ -165,7 +165,7 @@ def union_first(a, b):
 generalized_iou = Exercise(
     np_boxes.generalized_iou,
     level=2,
-    minutes=6,
+    minutes=5,
     cases=two_lists,
     hints=(
         "The hull of two boxes: where does it begin on the left, where does it end? Compare with "

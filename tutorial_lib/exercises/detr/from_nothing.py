@@ -101,5 +101,6 @@ detr_from_nothing = FromNothing(
         "boxes and scores lie between 0 and 1": within_bounds,
     },
     accuracy=found,
+    measure="AP50",
     wanted=0.4,
 )

@@ -48,7 +48,7 @@ def batches(rng):
         (3, (1, 2), 4),
         (1, (2, 0), 2),
         (4, (3, 1, 2), 5),
-        (2, (1,), 1),
+        (2, (1,), 4),
         (3, (3, 1), 2),  # fewer predictions than objects
     ]:
         yield _drawn(rng, C, counts, N)
@@ -226,3 +226,37 @@ def the_overlap_itself(logits, boxes, classes, true_boxes, assigned):
 )
 def softmax_twice(logits, boxes, classes, true_boxes, assigned):
     return _loss(logits.softmax(dim=-1), boxes, classes, true_boxes, assigned)
+
+
+@set_loss.mistake(
+    """You divide the boxes' losses by the number of *pairs*. With fewer predictions than objects
+    there are fewer pairs. What does the task count?"""
+)
+def boxes_over_pairs(logits, boxes, classes, true_boxes, assigned):
+    def pairs():
+        return (assigned >= 0).sum()
+
+    return _loss(logits, boxes, classes, true_boxes, assigned, objects=pairs)
+
+
+@set_loss.mistake(
+    """What answers for none should say "no object"; in yours it should say the class of an object:
+    −1 was cut to 0, or used as an index, where it means the last. Which predictions may look
+    anything up in `classes`?"""
+)
+def none_has_the_class_of_an_object(logits, boxes, classes, true_boxes, assigned):
+    def target(right, picture, query, thing):
+        return classes.gather(1, assigned.clamp(min=0)).clamp(min=0)
+
+    return _loss(logits, boxes, classes, true_boxes, assigned, target=target)
+
+
+@set_loss.mistake(
+    """All predictions are held against a box, those that answer for none against an object's that
+    they have nothing to do with. Of whom is a box asked?"""
+)
+def every_box_is_held_against_one(logits, boxes, classes, true_boxes, assigned):
+    B, N = assigned.shape
+    picture = torch.arange(B).repeat_interleave(N)
+    chosen = boxes.flatten(0, 1), true_boxes[picture, assigned.clamp(min=0).flatten()]
+    return _loss(logits, boxes, classes, true_boxes, assigned, pairs=lambda *_: chosen)

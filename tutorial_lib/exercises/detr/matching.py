@@ -11,7 +11,7 @@ from tutorial_lib.from_scratch.boxes import edges, generalized_iou, pairwise_iou
 
 
 def predictions_and_objects(rng):
-    for N, K, C in [(2, 1, 2), (3, 2, 3), (1, 1, 1), (4, 3, 2), (2, 4, 5), (5, 3, 4)]:
+    for N, K, C in [(2, 1, 2), (3, 2, 3), (1, 2, 1), (4, 3, 2), (2, 4, 5), (5, 3, 4)]:
         yield _drawn(rng, N, K, C)
     same_class = _drawn(rng, 4, 3, 3)
     yield same_class | {"classes": np.array([1, 1, 0])}
@@ -35,7 +35,7 @@ def _drawn(rng, N, K, C):
 matching_cost = Exercise(
     np_matching.matching_cost,
     level=2,
-    minutes=7,
+    minutes=6,
     cases=predictions_and_objects,
     hints=(
         "Three tables of shape (N, K), one for each term. A row belongs to a prediction, a column "
@@ -166,7 +166,7 @@ def costs(rng):
     yield dict(cost=np.array([[1.0, 2.0], [1.5, 4.0]]))
     yield dict(cost=np.array([[1.0, 2.0], [1.5, 9.0], [3.0, 8.0]]))
     yield dict(cost=np.array([[5.0, 9.0, 1.0], [4.0, 2.0, 0.5], [7.0, 6.5, 3.2]]))
-    for N, K in [(1, 1), (2, 1), (4, 1), (4, 2), (5, 3), (4, 4), (6, 4)]:
+    for N, K in [(4, 1), (4, 2), (5, 3), (4, 4), (6, 4)]:
         yield dict(cost=rng.normal(size=(N, K)))
     for N, K in [(3, 2), (5, 4)]:
         yield dict(cost=10 * rng.normal(size=(N, K)).astype(np.float32))
@@ -283,3 +283,20 @@ def only_the_first_predictions(cost):
 def by_the_dearest_pair(cost):
     K = cost.shape[1]
     return _assigned(min(_choices(cost), key=lambda c: cost[list(c), range(K)].max()), len(cost))
+
+
+@cheapest_matching.mistake(
+    """You return what the cheapest matching costs. The task asks for the matching itself: for each
+    prediction its object."""
+)
+def the_total(cost):
+    K = cost.shape[1]
+    return min(cost[list(c), range(K)].sum() for c in _choices(cost))
+
+
+@cheapest_matching.mistake(
+    """The numbers are right, in a plain list. The task asks for an array of whole numbers, with
+    which other arrays can be indexed."""
+)
+def a_list(cost):
+    return np_matching.cheapest_matching(cost).tolist()

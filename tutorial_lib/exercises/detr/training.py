@@ -84,7 +84,7 @@ def _batch(rng, B, K=3):
 training_step = TrainingExercise(
     training_step,
     level=2,
-    minutes=8,
+    minutes=7,
     cases=models_and_batches,
     hints=(
         "It is chapter 05's step with another loss. What must be known before there can be one?",
