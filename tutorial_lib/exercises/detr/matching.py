@@ -175,7 +175,7 @@ def costs(rng):
 cheapest_matching = Exercise(
     np_matching.cheapest_matching,
     level=2,
-    minutes=8,
+    minutes=7,
     cases=costs,
     hints=(
         "A matching is a list: the prediction of object 0, that of object 1, and so on, no two the "

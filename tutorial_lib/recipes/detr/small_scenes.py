@@ -1,22 +1,19 @@
 """What the trainings inside chapter 14 see: small scenes that a model learns within seconds."""
 
-from functools import lru_cache
-
 import torch
 
-from tutorial_lib.data.scenes import batch, scene
 from tutorial_lib.layers.boxes import cxcywh_to_xyxy
+from tutorial_lib.recipes.detr.detr import scenes
 from tutorial_lib.training.average_precision import average_precision, detections
 
 SIDE, MOST = 32, 2  # pixels; garments in a scene
 SHOWN = ("trouser", "shoe", "bag")
 
 
-@lru_cache
 def small_scenes(split: str, count: int):
     """images (count, 3, 32, 32) of one or two garments of three kinds, classes (count, 2), −1 for
     none, and boxes (count, 2, 4) as cx, cy, w, h."""
-    return batch([scene(split, 0, i, SHOWN, MOST, SIDE) for i in range(count)])
+    return scenes(split, count, kinds=SHOWN, most=MOST, side=SIDE)
 
 
 @torch.no_grad()
