@@ -17,9 +17,9 @@ def assign(cost):
     `linear_sum_assignment(cost)` gives two lists of equal length: the rows of the pairs, in rising
     order, and their columns.
 
-    A model that learns by this version learns the boxes' sizes and how many there are. But its
-    boxes hang between the objects, and its classes are little better than a guess. It is right
-    where the objects happen to stand in the order of their predictions. One line is wrong. Which?
+    A model can learn by this version: its loss falls, and it finds some objects, but less than half
+    of what it could. The assignment is right where the objects happen to stand in the order of
+    their predictions. One line is wrong. Which?
     """
     assigned = np.full(len(cost), -1)
     rows, columns = linear_sum_assignment(cost)
@@ -36,9 +36,9 @@ def buggy_assign(cost):
     `linear_sum_assignment(cost)` gives two lists of equal length: the rows of the pairs, in rising
     order, and their columns.
 
-    A model that learns by this version learns the boxes' sizes and how many there are. But its
-    boxes hang between the objects, and its classes are little better than a guess. It is right
-    where the objects happen to stand in the order of their predictions. One line is wrong. Which?
+    A model can learn by this version: its loss falls, and it finds some objects, but less than half
+    of what it could. The assignment is right where the objects happen to stand in the order of
+    their predictions. One line is wrong. Which?
     """
     assigned = np.full(len(cost), -1)
     rows, columns = linear_sum_assignment(cost)

@@ -11,14 +11,14 @@ from itertools import product
 
 from tutorial_lib.layers.set_loss import SetLoss
 from tutorial_lib.measuring.records import record
-from tutorial_lib.recipes.detr.detr import LR, SIZES, draw, fresh, quality, scenes
+from tutorial_lib.recipes.detr.detr import LOSS, LR, SIZES, draw, fresh, quality, scenes
 from tutorial_lib.recipes.detr.sets import COUNT, LONG, QUERIES, SCENES, SEEDS
 from tutorial_lib.training.loop import train
 
 
 def loss_of_the_last(model, images, classes, boxes):
     """The loss of `train`, the last layer of the decoder in it alone."""
-    loss = SetLoss(SIZES["classes"]).to(images.device)
+    loss = SetLoss(SIZES["classes"], **LOSS).to(images.device)
     return loss(model(images)[-1:], classes, boxes)
 
 
