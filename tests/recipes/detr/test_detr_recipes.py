@@ -21,7 +21,10 @@ class Oracle(torch.nn.Module):
         known = (images[:, None] == self.images).flatten(2).all(-1).int().argmax(1)
         classes = self.classes[known]
         logits = torch.nn.functional.one_hot(classes.where(classes >= 0, torch.tensor(5)), 6)
-        return [(None, None), (20.0 * logits, self.boxes[known])]
+        return [
+            (torch.zeros(*classes.shape, 6), self.boxes[known]),
+            (20.0 * logits, self.boxes[known]),
+        ]
 
 
 def test_quality_of_a_detector_that_knows_and_of_one_that_says_all_twice():
@@ -34,6 +37,7 @@ def test_quality_of_a_detector_that_knows_and_of_one_that_says_all_twice():
     twice = detr.quality(Oracle(*known, times=2), *known)
     assert twice["duplicates"] == objects and twice["answers"] == 2 * objects
     assert twice["ap50_nms"] == pytest.approx(1) and twice["ap50"] < 0.9
+    assert detr.quality(Oracle(*known), *known, layer=0)["ap50"] < 0.5, "another layer, all bags"
 
 
 def test_scenes_are_drawn_at_random_through_the_generator_alone():

@@ -29,8 +29,9 @@ CHANNELS = 64  # of the backbone
 BATCH, LR = 16, 2e-3
 COUNT = {"train": 8000, "test": 400}  # scenes to learn from, and to be tested on
 STEPS = 5000
-# The paper has 100 queries for about 7 objects, here there are 10 for 2.4: with its weights, 0.1 for
-# "no object" and 1 for classes, too many queries answer, and tops stay dresses.
+# The paper has 100 queries for about 7 objects, here there are 10 for 2.4. With its weights, 0.1
+# for "no object" and 1 for classes, too many queries answer, and many right boxes have the class of
+# another thing.
 LOSS = dict(no_object=0.4, weights=(2.0, 5.0, 2.0))
 SURE = 0.5  # a box with this probability is taken for an answer
 
@@ -64,18 +65,18 @@ def fresh(name: str, seed: int, channels=CHANNELS, **changes):
 
 
 @torch.no_grad()
-def answers(model, images):
-    """boxes xyxy (n, N, 4), scores (n, N) and classes (n, N) of the last layer of the decoder"""
+def answers(model, images, layer=-1):
+    """boxes xyxy (n, N, 4), scores (n, N) and classes (n, N) of a layer of the decoder, the last"""
     model.eval()
     device = next(model.parameters()).device
-    outputs = [model(part.to(device))[-1] for part in images.split(100)]
+    outputs = [model(part.to(device))[layer] for part in images.split(100)]
     return detections(*(torch.cat(part).float().cpu() for part in zip(*outputs)))
 
 
-def quality(model, images, classes, boxes, areas=None) -> dict:
+def quality(model, images, classes, boxes, areas=None, layer=-1) -> dict:
     """AP50 and AP on these scenes, with and without non-maximum suppression, and how many boxes of
     a scene it removes from those that are sure; AP50 by size for areas, name -> (least, most)."""
-    found, true = answers(model, images), (cxcywh_to_xyxy(boxes), classes)
+    found, true = answers(model, images, layer), (cxcywh_to_xyxy(boxes), classes)
     suppressed = nms(*found)
     plain = average_precision(*found, *true)
     with_nms = average_precision(*found[:2], suppressed, *true)

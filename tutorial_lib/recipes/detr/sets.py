@@ -54,10 +54,12 @@ def measure(row):
     batches = draw(*scenes("train", COUNT["train"], **SCENES))
     settings = dict(steps=row["steps"], lr=LR, warmup=row["steps"] // 20, seed=row["seed"])
     train(model, batches, set_loss, label=row["variant"], **settings)
-    images, classes, boxes = scenes("test", COUNT["test"], **SCENES)
-    of_each, of_all = spread(answers(model, images)[0])
+    test = scenes("test", COUNT["test"], **SCENES)
+    of_each, of_all = spread(answers(model, test[0])[0])
     places = {"spread_of_a_query": of_each, "spread_of_all": of_all}
-    return row | quality(model, images, classes, boxes, AREAS) | places
+    # Before the second layer no query has heard of another: the decoder starts from zeros.
+    first = {f"first_{name}": value for name, value in quality(model, *test, layer=-2).items()}
+    return row | quality(model, *test, AREAS) | first | places
 
 
 def plan():
