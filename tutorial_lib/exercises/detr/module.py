@@ -71,7 +71,7 @@ def sizes_and_images(rng):
     for B, H, W, channels, classes, queries, dim, depth, heads, hidden in [
         (2, 8, 16, 4, 1, 2, 4, 1, 1, 3),
         (2, 16, 24, 8, 3, 5, 8, 2, 2, 6),
-        (3, 24, 16, 4, 2, 4, 12, 2, 3, 8),
+        (3, 24, 16, 4, 2, 4, 12, 1, 3, 8),
         (1, 16, 8, 4, 2, 3, 8, 1, 2, 5),
     ]:
         arguments = dict(

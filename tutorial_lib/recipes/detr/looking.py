@@ -12,7 +12,7 @@ COLOR = dict(zip(KINDS, OKABE_ITO))
 
 def show_scene(ax, image, title=""):
     """An image (3, H, W) on axes that run from 0 to 1, as boxes do."""
-    ax.imshow(image.permute(1, 2, 0), extent=(0, 1, 1, 0), interpolation="nearest")
+    ax.imshow(image.permute(1, 2, 0).numpy(), extent=(0, 1, 1, 0), interpolation="nearest")
     ax.spines[:].set_visible(False)
     ax.set(title=title, xticks=[], yticks=[], xlim=(0, 1), ylim=(1, 0))
 
