@@ -7,7 +7,7 @@ from torch import nn
 from tutorial_lib.data.scenes import KINDS
 from tutorial_lib.exercises import detr as exercise
 from tutorial_lib.recipes.detr import detr as recipe
-from tutorial_lib.recipes.detr.last_layer import loss_of_the_last, plan
+from tutorial_lib.recipes.detr import losses
 from tutorial_lib.recipes.detr.looking import answers, looks, show_answers
 from tutorial_lib.recipes.detr.small_scenes import SHOWN, ap50, small_scenes
 
@@ -64,8 +64,14 @@ def test_small_scenes_are_small_and_an_oracle_finds_all_of_one():
     assert model.training
 
 
-def test_the_last_layer_alone_is_part_of_the_whole_loss():
+def test_the_losses_of_the_record_differ_as_they_say():
     model = recipe.fresh("plain", seed=0).eval()
-    batch = small_scenes("test", 3)
-    assert 0 < loss_of_the_last(model, *batch) < recipe.set_loss(model, *batch)
-    assert len(plan()) == 6
+    images, classes, boxes = small_scenes("test", 3)
+    whole = recipe.set_loss(model, images, classes, boxes)
+    assert 0 < losses.last_layer_alone(model, images, classes, boxes) < whole
+    # Listed twice, each object takes a second query: as if all were there two times.
+    twice = recipe.set_loss(model, images, classes.repeat(1, 2), boxes.repeat(1, 2, 1))
+    assert losses.objects_twice(model, images, classes, boxes) == twice != whole
+    assert {(row["variant"], row["seed"]) for row in losses.plan()} == {
+        (variant, seed) for variant in losses.VARIANTS for seed in range(3)
+    }
