@@ -14,8 +14,8 @@ FILES = {  # in the order of the chapter: an exercise and the file that holds it
     "detr_from_nothing": "from_nothing",
     "augment": "hungarian",
     "iou_backward": "backward",
-    "QueryLayer": "decoder",
     "right_boxes": "precision",
     "average_precision": "precision",
+    "QueryLayer": "decoder",
 }
 __all__, __getattr__, __dir__ = in_files(__name__, FILES)
