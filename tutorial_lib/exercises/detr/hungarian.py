@@ -16,6 +16,10 @@ def stages(rng):
         row_of=np.array([0, 1, -1]),
         i=2,
     )
+    # From row 0 the step to column 1 is short, and the way there is not.
+    yield dict(
+        reduced=np.array([[0.0, 2.5, 4.0], [2.0, 3.0, 8.0]]), row_of=np.array([0, -1, -1]), i=1
+    )
     for K, N, i in [(1, 1, 0), (1, 3, 0), (2, 2, 1), (3, 3, 2), (4, 6, 2), (5, 5, 4), (6, 7, 5)]:
         yield _stage(rng.uniform(size=(K, N)), i)
     yield dict(reduced=np.array([[0.0], [2.0]]), row_of=np.array([0]), i=1)  # none is free
