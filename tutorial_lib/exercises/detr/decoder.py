@@ -53,9 +53,7 @@ def sizes_and_tokens(rng):
         (2, 5, 5, 4, 2, 8),
     ]:
         shapes = dict(x=(B, N, dim), memory=(B, M, dim), queries=(B, N, dim), places=(B, M, dim))
-        tokens = {
-            k: torch.from_numpy(rng.normal(size=shape)).float() for k, shape in shapes.items()
-        }
+        tokens = {k: torch.from_numpy(rng.normal(size=shape)) for k, shape in shapes.items()}
         yield dict(arguments=dict(dim=dim, heads=heads, hidden=hidden), **tokens)
 
 

@@ -78,7 +78,7 @@ def sizes_and_images(rng):
             channels=channels, classes=classes, queries=queries, dim=dim, depth=depth,
             heads=heads, hidden=hidden,
         )  # fmt: skip
-        images = torch.from_numpy(rng.uniform(size=(B, 3, H, W))).float()
+        images = torch.from_numpy(rng.uniform(size=(B, 3, H, W)))
         yield dict(arguments=arguments, images=images)
 
 
