@@ -212,3 +212,14 @@ def test_layers_too_many_are_told_in_one_line():
     deep = with_parts(inside=lambda d, n: nn.ModuleList(nn.Linear(d, d) for _ in range(n + 2)))
     text = message(deep, make())
     assert text.count("is one too many, with 2 weights") == 2
+
+
+def test_inputs_of_float64_make_the_whole_module_so_and_only_there():
+    """What float32 would refuse for its rounding: x − 1000 + 1000 before the layers."""
+    exercise = make()
+    exercise.cases = lambda rng: ({**case, "x": case["x"].double()} for case in sizes(rng))
+    far = changed(forward=lambda self, x: Gate.forward(self, x - 1000 + 1000))
+    assert exercise.check(far) is far
+    assert torch.get_default_dtype() == torch.float32
+    with pytest.raises(NotYet):
+        make().check(far)

@@ -28,7 +28,7 @@ SIZES = dict(classes=len(KINDS), queries=10, dim=64, depth=2, heads=4, hidden=12
 CHANNELS = 64  # of the backbone
 BATCH, LR = 16, 2e-3
 COUNT = {"train": 8000, "test": 400}  # scenes to learn from, and to be tested on
-STEPS = 6000
+STEPS = 12_000
 # The paper has 100 queries for about 7 objects, here there are 10 for 2.4. With its weights, 0.1
 # for "no object" and 1 for classes, too many queries answer, and many right boxes have the class of
 # another thing.
