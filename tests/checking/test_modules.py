@@ -254,3 +254,14 @@ def test_of_a_gradient_that_is_only_rounding_no_digit_is_compared():
     without_bias.__name__ = "Normed"
     with pytest.raises(NotYet, match="its state afterwards|output in evaluation mode"):
         exercise.check(without_bias)
+
+
+def test_inputs_of_float64_make_the_whole_module_so_and_only_there():
+    """What float32 would refuse for its rounding: x − 1000 + 1000 before the layers."""
+    exercise = make()
+    exercise.cases = lambda rng: ({**case, "x": case["x"].double()} for case in sizes(rng))
+    far = changed(forward=lambda self, x: Gate.forward(self, x - 1000 + 1000))
+    assert exercise.check(far) is far
+    assert torch.get_default_dtype() == torch.float32
+    with pytest.raises(NotYet):
+        make().check(far)

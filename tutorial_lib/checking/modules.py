@@ -9,6 +9,7 @@ function like any other: `Probe` turns a class into the named results that are c
 """
 
 import ast
+import contextlib
 import inspect
 
 import torch
@@ -231,7 +232,7 @@ class Probe:
         self.names = list(inspect.signature(reference.forward).parameters)[1:]
 
     def __call__(self, arguments, *inputs):
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), _default_dtype_of(inputs):
             return self._results(arguments, inputs)
 
     def _results(self, arguments, inputs):
@@ -276,6 +277,19 @@ def _without_rounding(gradients: dict) -> dict:
         name: x if x.numel() and x.abs().max() > 1e-5 * largest else torch.zeros_like(x)
         for name, x in gradients.items()
     }
+
+
+@contextlib.contextmanager
+def _default_dtype_of(inputs):
+    """New tensors are as precise as the inputs: of float64 ones the weights are float64 too. In a
+    deep module float32 rounds so much that right answers part."""
+    before = torch.get_default_dtype()
+    floats = [x.dtype for x in inputs if torch.is_tensor(x) and x.is_floating_point()]
+    torch.set_default_dtype(floats[0] if floats else before)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 def _stirred(weights: dict) -> dict:
