@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from tutorial_lib.layers.boxes import cxcywh_to_xyxy
+from tutorial_lib.measuring import records
 from tutorial_lib.recipes.detr import detr, sets
 
 SMALL = dict(kinds=("bag", "shoe"), most=2, side=32)
@@ -85,3 +86,24 @@ def test_a_row_is_measured(monkeypatch):
     for row in sets.plan()[1:3]:
         found = sets.measure(row | {"steps": 2})
         assert row.keys() < found.keys() and 0 <= found["ap50"] <= 1
+
+
+def test_the_record_holds_what_is_planned_and_what_the_chapter_says_of_it():
+    rows = records.recorded("detr-sets")[0]["rows"]
+    found = {(row["variant"], row["steps"], row["seed"]): row for row in rows}
+    assert set(found) == {(row["variant"], row["steps"], row["seed"]) for row in sets.plan()}
+    for seed in sets.SEEDS:
+        plain, early = (found["plain", steps, seed] for steps in (sets.LONG, sets.SHORT))
+        for row in (plain, found["two-stage", sets.LONG, seed]):
+            assert abs(row["ap"] - row["ap_nms"]) < 0.01
+            assert row["ap50_small"] < row["ap50_large"] - 0.05
+        assert found["two-stage", sets.SHORT, seed]["ap50"] > plain["ap50"] > early["ap50"] + 0.2
+        few = found["few queries", sets.LONG, seed]
+        assert few["answers"] <= sets.FEW and few["ap50"] < plain["ap50"] - 0.05
+
+
+def test_the_checkpoint_of_the_course_does_as_well_as_it_says():
+    model, record = detr.load("two-stage")
+    assert not model.training and detr.file_of("two-stage").stat().st_size < 2**20
+    found = detr.quality(model, *detr.scenes("test", 100))
+    assert found["ap50"] == pytest.approx(float(record["ap50"]), abs=0.06)
