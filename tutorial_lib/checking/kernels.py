@@ -1,0 +1,41 @@
+"""Exercises whose answer is a GPU kernel: it is launched on every case, and its output compared.
+
+tile = KernelExercise(tile, launch=launch_tile, why_not=why_not, level=4, minutes=30, ...)
+
+The answer is the kernel itself, as a plain function or decorated. Where none can run the course's
+version takes its place, with a sentence.
+"""
+
+from collections.abc import Callable
+
+from tutorial_lib.checking.exercise import Exercise
+from tutorial_lib.checking.trials import Rules
+
+
+class KernelExercise(Exercise):
+    """An exercise whose reference is a kernel; the other arguments are those of `Exercise`.
+
+    launch   (kernel, *arguments of a case) -> what is compared
+    why_not  () -> why no kernel can run on this machine, "" where one can
+    """
+
+    def __init__(self, reference, *, launch: Callable, why_not: Callable[[], str], **settings):
+        super().__init__(reference, **settings)
+        self.launch, self.why_not = launch, why_not
+
+    @property
+    def rules(self):
+        return Rules(in_graph=False)  # a kernel's pointers know nothing of gradients
+
+    def as_function(self, answer):
+        def launched(*arguments):
+            return self.launch(answer, *arguments)
+
+        return launched
+
+    def check(self, answer):
+        """As `Exercise.check`; a kernel that is decorated is returned as the function below."""
+        if why := self.why_not():
+            print(f"○ {self.name}: {why}. The course's own version takes its place.")
+            return self.reference
+        return super().check(getattr(answer, "fn", answer))
