@@ -59,7 +59,9 @@ def _root(q):
 )
 def nan_for_who_may_look_nowhere(q, k, v, mask=None):
     s = q @ k.mT / _root(q)
-    p = (s if mask is None else s.masked_fill(~mask, float("-inf"))).softmax(dim=-1)
+    if mask is not None:  # added, so that its gradient is NaN wherever a learner's may be
+        s = s + torch.zeros_like(s).masked_fill(~mask, float("-inf"))
+    p = s.softmax(dim=-1)
     return p @ v, p
 
 

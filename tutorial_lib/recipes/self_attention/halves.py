@@ -24,6 +24,11 @@ def crop(image, y, x):
     return torch.from_numpy(np.ascontiguousarray(patches))
 
 
+def somewhere(image, generator):
+    """A row and a column at which a crop of a grey image may begin."""
+    return [int(torch.randint(n - SIDE * 8 + 1, (), generator=generator)) for n in image.shape]
+
+
 def cut(patches, generator):
     """Patches (..., 8, 8)  ->  left (..., 32), whole (..., 64), right (..., 32), and the brightness
     and contrast (..., 1) that bring right halves back to pixels: right · contrast + brightness.
@@ -46,26 +51,33 @@ def halves(images, count, generator):
     crops = []
     for _ in range(count):
         image = images[int(torch.randint(len(images), (), generator=generator))]
-        y, x = (
-            int(torch.randint(side - SIDE * 8 + 1, (), generator=generator)) for side in image.shape
-        )
-        crops.append(crop(image, y, x))
+        crops.append(crop(image, *somewhere(image, generator)))
     return cut(torch.stack(crops), generator)[:3]
 
 
+def judged_crops(image, count=32):
+    """The crops of an image on which everything is judged, cut as by `cut`."""
+    generator = torch.Generator().manual_seed(99)
+    crops = [crop(image, *somewhere(image, generator)) for _ in range(count)]
+    return cut(torch.stack(crops), generator)
+
+
 @torch.no_grad()
-def decibels(complete, image, count=32):
+def decibels(complete, image):
     """How well `complete(left, whole)` gives right halves on crops of an image, as PSNR in dB:
     −10 log₁₀ of the mean squared error of pixels between 0 and 1."""
-    generator = torch.Generator().manual_seed(99)
-    places = [
-        [int(torch.randint(side - SIDE * 8 + 1, (), generator=generator)) for side in image.shape]
-        for _ in range(count)
-    ]
-    crops = torch.stack([crop(image, y, x) for y, x in places])
-    left, whole, right, _, contrast = cut(crops, generator)
+    left, whole, right, _, contrast = judged_crops(image)
     error = (complete(left, whole) - right) * contrast
     return -10 * error.square().mean().log10().item()
+
+
+@torch.no_grad()
+def finds_itself(attention, image):
+    """The share of patches that look most at themselves, by their left half. attention: a module
+    with to_q, to_k and to_v."""
+    left, whole, *_ = judged_crops(image)
+    scores = attention.to_q(left) @ attention.to_k(whole).mT  # (32, 64, 64)
+    return (scores.argmax(-1) == torch.arange(SIDE**2)).float().mean().item()
 
 
 def nearest_left_half(left, whole):
