@@ -24,7 +24,7 @@ from tutorial_lib.recipes.self_attention.halves import (
 )
 
 STEPS, BATCH, SEEDS = 300, 12, range(3)
-RATES = (2e-3, 5e-3, 1e-2)  # the last one is too large for four times as many steps
+RATES = (2e-3, 5e-3, 1e-2)  # the two smaller ones also for four times as many steps
 
 
 class OneMap(nn.Linear):
