@@ -46,20 +46,20 @@ def launch_tiles(kernel, Q, K, V, block_n, block_m):
 
 
 def tiles(rng):
-    for N, M, larger, block_n, block_m in [
-        (16, 16, 1, 16, 16),  # one tile, one block, both full
-        (5, 19, 1, 16, 16),  # the second block holds three keys
-        (18, 7, 1, 16, 32),  # two tiles, one block that is not full
-        (3, 40, 30, 16, 16),  # scores far apart: the maximum rises from block to block
+    for N, M, larger, D, block_n, block_m in [
+        (16, 32, 1, 64, 16, 32),  # one tile, one block, both full
+        (5, 35, 1, 64, 16, 32),  # the second block holds three keys
+        (50, 7, 1, 16, 32, 64),  # two tiles, one block that is not full
+        (3, 70, 30, 16, 64, 32),  # scores far apart: the maximum rises from block to block
     ]:
-        Q, K, V = (torch.from_numpy(rng.normal(size=(rows, 16))).float() for rows in (N, M, M))
+        Q, K, V = (torch.from_numpy(rng.normal(size=(rows, D))).float() for rows in (N, M, M))
         K = K * torch.linspace(1, larger, M)[:, None]
         yield dict(Q=Q, K=K, V=V, block_n=block_n, block_m=block_m)
-    ones = torch.ones(18, 16)  # all scores −400; then +400 in the first block and −400 in the next
+    ones = torch.ones(34, 16)  # all scores −400; then +400 in the first block and −400 in the next
     for signs in (torch.ones(2), torch.tensor([-1.0] * 16 + [1.0] * 2)):
         M = len(signs)
         V = torch.from_numpy(rng.normal(size=(M, 16))).float()
-        yield dict(Q=-10 * ones, K=10 * signs[:, None] * ones[:M], V=V, block_n=16, block_m=16)
+        yield dict(Q=-10 * ones, K=10 * signs[:, None] * ones[:M], V=V, block_n=32, block_m=16)
 
 
 flash_tile = KernelExercise(
