@@ -24,20 +24,26 @@ def colours():
 
 
 def looks(rows):
-    """How patches, given by their numbers, look at all others: (n, ROWS, COLUMNS)."""
+    """How patches, given by their numbers, look at all others: (n, 1176)."""
     tokens = colours()
-    return attention(tokens[rows], tokens, tokens)[1].reshape(-1, ROWS, COLUMNS)
+    return attention(tokens[rows], tokens, tokens)[1]
 
 
 def share_of_the_other_eye():
     """How much of its attention each patch of the left eye gives to the right one."""
     asking = np.arange(ROWS * COLUMNS).reshape(ROWS, COLUMNS)[LEFT_EYE].ravel()
-    return looks(asking)[:, RIGHT_EYE[0], RIGHT_EYE[1]].sum(axis=(1, 2))
+    weights = looks(asking).reshape(-1, ROWS, COLUMNS)
+    return weights[:, RIGHT_EYE[0], RIGHT_EYE[1]].sum(axis=(1, 2))
 
 
-def spotlight(ax, row, column, title):
-    """Show the cat lit by the weights of one patch, which is marked by a ring."""
-    weights = looks([row * COLUMNS + column])[0]
+def number(row, column):
+    """Of a patch, counted row by row."""
+    return row * COLUMNS + column
+
+
+def spotlight(ax, weights, row, column, title):
+    """Show the cat lit by the weights (1, 1176) of one patch, which is marked by a ring."""
+    weights = weights.reshape(ROWS, COLUMNS)
     light = np.kron(weights / weights.max(), np.ones((8, 8)))
     ax.imshow(cat() * (0.15 + 0.85 * light[..., None] ** 0.4))
     ax.plot(8 * column + 4, 8 * row + 4, "o", mfc="none", mec="white", ms=11, mew=2)
