@@ -45,6 +45,6 @@ def spotlight(ax, weights, row, column, title):
     """Show the cat lit by the weights (1, 1176) of one patch, which is marked by a ring."""
     weights = weights.reshape(ROWS, COLUMNS)
     light = np.kron(weights / weights.max(), np.ones((8, 8)))
-    ax.imshow(cat() * (0.15 + 0.85 * light[..., None] ** 0.4))
+    ax.imshow(cat() * (0.25 + 0.75 * light[..., None] ** 0.35))
     ax.plot(8 * column + 4, 8 * row + 4, "o", mfc="none", mec="white", ms=11, mew=2)
     ax.set(title=title, xticks=[], yticks=[])
