@@ -25,7 +25,8 @@ class KernelExercise(Exercise):
 
     @property
     def rules(self):
-        return Rules(in_graph=False)  # a kernel's pointers know nothing of gradients
+        # Pointers know nothing of gradients, and arrays are copied to where a kernel wants them.
+        return Rules(in_graph=False, strided=False)
 
     def as_function(self, answer):
         def launched(*arguments):

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from tutorial_lib.layers.attention import dot_product_attention
 from tutorial_lib.measuring import benchmarking
 from tutorial_lib.notebook import plotting
+from tutorial_lib.notebook.claims import steps
 from tutorial_lib.notebook.setup import track
 
 METHODS = {
@@ -16,8 +17,13 @@ METHODS = {
 }
 
 
-def time_and_memory(sizes):
-    """Seconds and peak bytes of 4 heads of 64, method -> a number for each of `sizes` tokens."""
+SIZES = (256, 512, 1024, 2048)
+
+
+def time_and_memory():
+    """Numbers of tokens (SIZES, and fewer in quick mode), and seconds and peak bytes of 4 heads of
+    64: method -> one for each of them."""
+    sizes = SIZES[: steps(len(SIZES))]
     seconds, memory = {name: [] for name in METHODS}, {name: [] for name in METHODS}
     for n in track(sizes, "measuring"):
         q, k, v = (torch.randn(1, 4, n, 64) for _ in range(3))
@@ -28,7 +34,7 @@ def time_and_memory(sizes):
 
             seconds[name].append(benchmarking.median_seconds(run, repeats=3, warmup=1))
             memory[name].append(benchmarking.peak_bytes(run))
-    return seconds, memory
+    return sizes, seconds, memory
 
 
 def parts_of_plain_attention(n=2048):
@@ -47,7 +53,7 @@ def parts_of_plain_attention(n=2048):
         "fused, all of it": lambda: F.scaled_dot_product_attention(q, k, v),
     }
     return {
-        name: benchmarking.median_seconds(part, repeats=3, warmup=1) for name, part in parts.items()
+        name: benchmarking.median_seconds(part, repeats=2, warmup=1) for name, part in parts.items()
     }
 
 
