@@ -6,6 +6,9 @@ The answer is the kernel itself, as a plain function or decorated. Where none ca
 version takes its place, with a sentence.
 """
 
+import ast
+import inspect
+import textwrap
 from collections.abc import Callable
 
 from tutorial_lib.checking.exercise import Exercise
@@ -30,13 +33,27 @@ class KernelExercise(Exercise):
 
     def as_function(self, answer):
         def launched(*arguments):
+            if _is_empty(answer):  # a compiler would have other words for it
+                raise NotImplementedError
             return self.launch(answer, *arguments)
 
         return launched
 
     def check(self, answer):
         """As `Exercise.check`; a kernel that is decorated is returned as the function below."""
+        answer = getattr(answer, "fn", answer)
         if why := self.why_not():
-            print(f"○ {self.name}: {why}. The course's own version takes its place.")
+            why = "not done yet" if _is_empty(answer) else why
+            print(f"○ {self.name}: {why}. The course's own version takes its place below.")
             return self.reference
-        return super().check(getattr(answer, "fn", answer))
+        return super().check(answer)
+
+
+def _is_empty(kernel) -> bool:
+    """Whether a kernel is still the stub: one `raise NotImplementedError` below its docstring."""
+    try:
+        (tree,) = ast.parse(textwrap.dedent(inspect.getsource(kernel))).body
+    except (OSError, SyntaxError, TypeError, ValueError):
+        return False
+    steps = tree.body[ast.get_docstring(tree) is not None :] if hasattr(tree, "body") else []
+    return [ast.unparse(step) for step in steps] == ["raise NotImplementedError"]
