@@ -60,7 +60,7 @@ def parts_of_plain_attention(n=2048):
 def draw_rooflines(recorded):
     """A roofline for each recorded device, with each method at its longest input."""
     count = len(recorded)
-    fig, axes = plt.subplots(1, count, figsize=(4.3 * count, 4.1), squeeze=False)
+    fig, axes = plt.subplots(1, count, figsize=(4.0 * count, 4.1), squeeze=False)
     for ax, result in zip(axes[0], recorded):
         limits, shape = result["limits"][0], result["shape"]
         rows = [r for r in result["rows"] if r["mode"] == "forward"]
