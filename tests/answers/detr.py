@@ -41,7 +41,11 @@ def areas(a, b):
     return a[:, 2:].prod(1)[:, None] + b[:, 2:].prod(1)
 
 
-@wrong("detr.pairwise_iou", "no clip: two negative sides make an area")
+@wrong(
+    "detr.pairwise_iou",
+    "no clip: two negative sides make an area",
+    says="Boxes that are apart on both axes overlap in",
+)
 def _(a, b):
     a0, a1, b0, b1 = corners(a, b)
     shared = (np.minimum(a1, b1) - np.maximum(a0, b0)).prod(-1)
@@ -49,7 +53,11 @@ def _(a, b):
     return shared / union, union
 
 
-@wrong("detr.pairwise_iou", "clips the area and not the sides")
+@wrong(
+    "detr.pairwise_iou",
+    "clips the area and not the sides",
+    says="You cut the area at zero, not the lengths.",
+)
 def _(a, b):
     a0, a1, b0, b1 = corners(a, b)
     shared = (np.minimum(a1, b1) - np.maximum(a0, b0)).prod(-1).clip(0)
@@ -57,7 +65,11 @@ def _(a, b):
     return shared / union, union
 
 
-@wrong("detr.pairwise_iou", "takes abs of the sides")
+@wrong(
+    "detr.pairwise_iou",
+    "takes abs of the sides",
+    says="You take the absolute value of the lengths,",
+)
 def _(a, b):
     a0, a1, b0, b1 = corners(a, b)
     shared = abs(np.minimum(a1, b1) - np.maximum(a0, b0)).prod(-1)
@@ -65,14 +77,22 @@ def _(a, b):
     return shared / union, union
 
 
-@wrong("detr.pairwise_iou", "the shared part counted twice in the union")
+@wrong(
+    "detr.pairwise_iou",
+    "the shared part counted twice in the union",
+    says="Your union counts the intersection twice:",
+)
 def _(a, b):
     a0, a1, b0, b1 = corners(a, b)
     shared = (np.minimum(a1, b1) - np.maximum(a0, b0)).clip(0).prod(-1)
     return shared / areas(a, b), areas(a, b)
 
 
-@wrong("detr.pairwise_iou", "takes the boxes for edges")
+@wrong(
+    "detr.pairwise_iou",
+    "takes the boxes for edges",
+    says="You take the numbers for edges (left, top,",
+)
 def _(a, b):
     low = np.maximum(a[:, None, :2], b[:, :2])
     high = np.minimum(a[:, None, 2:], b[:, 2:])
@@ -82,7 +102,11 @@ def _(a, b):
     return shared / union, union
 
 
-@wrong("detr.pairwise_iou", "takes cx, cy for the upper left corner")
+@wrong(
+    "detr.pairwise_iou",
+    "takes cx, cy for the upper left corner",
+    says="Your boxes begin at cx, cy:",
+)
 def _(a, b):
     low = np.maximum(a[:, None, :2], b[:, :2])
     high = np.minimum((a[:, :2] + a[:, 2:])[:, None], b[:, :2] + b[:, 2:])
@@ -91,7 +115,11 @@ def _(a, b):
     return shared / union, union
 
 
-@wrong("detr.pairwise_iou", "middle plus and minus the whole size, areas right")
+@wrong(
+    "detr.pairwise_iou",
+    "middle plus and minus the whole size, areas right",
+    says="The areas of the two boxes are right, but for",
+)
 def _(a, b):
     low = np.maximum((a[:, :2] - a[:, 2:])[:, None], b[:, :2] - b[:, 2:])
     high = np.minimum((a[:, :2] + a[:, 2:])[:, None], b[:, :2] + b[:, 2:])
@@ -100,7 +128,9 @@ def _(a, b):
     return shared / union, union
 
 
-@wrong("detr.pairwise_iou", "the hull for the union")
+@wrong(
+    "detr.pairwise_iou", "the hull for the union", says="You divide by the hull, the smallest box"
+)
 def _(a, b):
     a0, a1, b0, b1 = corners(a, b)
     shared = (np.minimum(a1, b1) - np.maximum(a0, b0)).clip(0).prod(-1)
@@ -108,7 +138,11 @@ def _(a, b):
     return shared / union, union
 
 
-@wrong("detr.pairwise_iou", "pixels have a width: one added to each side")
+@wrong(
+    "detr.pairwise_iou",
+    "pixels have a width: one added to each side",
+    says="You add 1 to every length, as for boxes whose",
+)
 def _(a, b):
     a0, a1, b0, b1 = corners(a, b)
     shared = (np.minimum(a1, b1) - np.maximum(a0, b0) + 1).clip(0).prod(-1)
@@ -116,23 +150,31 @@ def _(a, b):
     return shared / union, union
 
 
-@wrong("detr.pairwise_iou", "IoU alone")
+@wrong("detr.pairwise_iou", "IoU alone", says="You return one of the 2 values that the task")
 def _(a, b):
     return pairwise_iou(a, b)[0]
 
 
-@wrong("detr.pairwise_iou", "gives the intersection second")
+@wrong(
+    "detr.pairwise_iou",
+    "gives the intersection second",
+    says="IoU is right, but with it you return the",
+)
 def _(a, b):
     ratio, union = pairwise_iou(a, b)
     return ratio, ratio * union
 
 
-@wrong("detr.pairwise_iou", "the two in the other order")
+@wrong("detr.pairwise_iou", "the two in the other order", says="You have turned two values around:")
 def _(a, b):
     return pairwise_iou(a, b)[::-1]
 
 
-@wrong("detr.pairwise_iou", "row by row, not for all pairs")
+@wrong(
+    "detr.pairwise_iou",
+    "row by row, not for all pairs",
+    says="The right numbers in the wrong shape.",
+)
 def _(a, b):
     (a0, a1), (b0, b1) = edges(a), edges(b)
     shared = (np.minimum(a1, b1) - np.maximum(a0, b0)).clip(0).prod(-1)
@@ -140,12 +182,16 @@ def _(a, b):
     return shared / union, union
 
 
-@wrong("detr.pairwise_iou", "a row for each box of b")
+@wrong("detr.pairwise_iou", "a row for each box of b", says="Yours is transposed: (M, N).")
 def _(a, b):
     return pairwise_iou(b, a)
 
 
-@wrong("detr.pairwise_iou", "the area of a twice in the union")
+@wrong(
+    "detr.pairwise_iou",
+    "the area of a twice in the union",
+    says="Your union has the area of a twice and that",
+)
 def _(a, b):
     a0, a1, b0, b1 = corners(a, b)
     shared = (np.minimum(a1, b1) - np.maximum(a0, b0)).clip(0).prod(-1)
@@ -153,13 +199,21 @@ def _(a, b):
     return shared / union, union
 
 
-@wrong("detr.pairwise_iou", "over the smaller of the two areas")
+@wrong(
+    "detr.pairwise_iou",
+    "over the smaller of the two areas",
+    says="The union is right, but you divide by the",
+)
 def _(a, b):
     ratio, union = pairwise_iou(a, b)
     return ratio * union / np.minimum(a[:, 2:].prod(1)[:, None], b[:, 2:].prod(1)), union
 
 
-@wrong("detr.pairwise_iou", "0 for the union of boxes that do not meet")
+@wrong(
+    "detr.pairwise_iou",
+    "0 for the union of boxes that do not meet",
+    says="Your union is 0 for boxes that do not meet.",
+)
 def _(a, b):
     ratio, union = pairwise_iou(a, b)
     return ratio, np.where(ratio > 0, union, 0)
@@ -208,31 +262,41 @@ def hull(a, b):
     return (np.maximum(a1, b1) - np.minimum(a0, b0)).prod(-1)
 
 
-@wrong("detr.generalized_iou", "plus for minus")
+@wrong("detr.generalized_iou", "plus for minus", says="You add the empty share of the hull:")
 def _(a, b):
     J, U = pairwise_iou(a, b)
     return J + (hull(a, b) - U) / hull(a, b)
 
 
-@wrong("detr.generalized_iou", "over the union")
+@wrong("detr.generalized_iou", "over the union", says="You divide by the union, not by the hull.")
 def _(a, b):
     J, U = pairwise_iou(a, b)
     return J - (hull(a, b) - U) / U
 
 
-@wrong("detr.generalized_iou", "does not divide")
+@wrong(
+    "detr.generalized_iou", "does not divide", says="You subtract the empty area, C − U, not its"
+)
 def _(a, b):
     J, U = pairwise_iou(a, b)
     return J - (hull(a, b) - U)
 
 
-@wrong("detr.generalized_iou", "U over C alone is taken off")
+@wrong(
+    "detr.generalized_iou",
+    "U over C alone is taken off",
+    says="You subtract what of the hull is covered, U /",
+)
 def _(a, b):
     J, U = pairwise_iou(a, b)
     return J - U / hull(a, b)
 
 
-@wrong("detr.generalized_iou", "the intersection for the hull")
+@wrong(
+    "detr.generalized_iou",
+    "the intersection for the hull",
+    says="Your hull is the intersection, of which a",
+)
 def _(a, b):
     J, U = pairwise_iou(a, b)
     a0, a1, b0, b1 = corners(a, b)
@@ -240,28 +304,38 @@ def _(a, b):
     return J - (C - U) / C
 
 
-@wrong("detr.generalized_iou", "U left out: what is not shared for what is in neither")
+@wrong(
+    "detr.generalized_iou",
+    "U left out: what is not shared for what is in neither",
+    says="You take off all of the hull that is not",
+)
 def _(a, b):
     J, U = pairwise_iou(a, b)
     return J - (hull(a, b) - J * U) / hull(a, b)
 
 
-@wrong("detr.generalized_iou", "nothing below zero")
+@wrong(
+    "detr.generalized_iou", "nothing below zero", says="Yours is the right answer with its negative"
+)
 def _(a, b):
     return generalized_iou(a, b).clip(0)
 
 
-@wrong("detr.generalized_iou", "just IoU")
+@wrong("detr.generalized_iou", "just IoU", says="You return the plain IoU.")
 def _(a, b):
     return pairwise_iou(a, b)[0]
 
 
-@wrong("detr.generalized_iou", "one less: the loss with its sign")
+@wrong("detr.generalized_iou", "one less: the loss with its sign", says="This is the loss, 1 − G:")
 def _(a, b):
     return 1 - generalized_iou(a, b)
 
 
-@wrong("detr.generalized_iou", "hull of the boxes taken for edges")
+@wrong(
+    "detr.generalized_iou",
+    "hull of the boxes taken for edges",
+    says="You take the numbers for edges when you look",
+)
 def _(a, b):
     J, U = pairwise_iou(a, b)
     low, high = np.minimum(a[:, None, :2], b[:, :2]), np.maximum(a[:, None, 2:], b[:, 2:])
@@ -269,14 +343,22 @@ def _(a, b):
     return J - (C - U) / C
 
 
-@wrong("detr.generalized_iou", "the sides of the hull are the sums of the sizes")
+@wrong(
+    "detr.generalized_iou",
+    "the sides of the hull are the sums of the sizes",
+    says="Your hull is as wide and as high as both",
+)
 def _(a, b):
     J, U = pairwise_iou(a, b)
     C = (a[:, None, 2:] + b[:, 2:]).prod(-1)
     return J - (C - U) / C
 
 
-@wrong("detr.generalized_iou", "the hull of all boxes at once")
+@wrong(
+    "detr.generalized_iou",
+    "the hull of all boxes at once",
+    says="You have one hull, around all boxes.",
+)
 def _(a, b):
     J, U = pairwise_iou(a, b)
     a0, a1, b0, b1 = corners(a, b)
@@ -285,13 +367,19 @@ def _(a, b):
     return J - (C - U) / C
 
 
-@wrong("detr.generalized_iou", "the hull penalty only where they do not meet")
+@wrong(
+    "detr.generalized_iou",
+    "the hull penalty only where they do not meet",
+    says="The hull counts only for boxes that do not",
+)
 def _(a, b):
     J, U = pairwise_iou(a, b)
     return np.where(J > 0, J, generalized_iou(a, b))
 
 
-@wrong("detr.generalized_iou", "distance IoU: the diagonal of the hull")
+@wrong(
+    "detr.generalized_iou", "distance IoU: the diagonal of the hull", says="This is distance IoU:"
+)
 def _(a, b):
     a0, a1, b0, b1 = corners(a, b)
     diagonal = ((np.maximum(a1, b1) - np.minimum(a0, b0)) ** 2).sum(-1)
@@ -324,79 +412,97 @@ def L1(boxes, true_boxes):
     return abs(boxes[:, None] - true_boxes).sum(-1)
 
 
-@wrong("detr.matching_cost", "plus the generalized IoU")
+@wrong(
+    "detr.matching_cost", "plus the generalized IoU", says="A large overlap costs more in yours:"
+)
 def _(p, boxes, classes, true_boxes):
     return -p[:, classes] + 5 * L1(boxes, true_boxes) + 2 * generalized_iou(boxes, true_boxes)
 
 
-@wrong("detr.matching_cost", "plus the probability")
+@wrong("detr.matching_cost", "plus the probability", says="Your probability has the wrong sign:")
 def _(p, boxes, classes, true_boxes):
     return p[:, classes] + 5 * L1(boxes, true_boxes) - 2 * generalized_iou(boxes, true_boxes)
 
 
-@wrong("detr.matching_cost", "the logarithm of the probability")
+@wrong(
+    "detr.matching_cost",
+    "the logarithm of the probability",
+    says="You take the logarithm, as the loss does.",
+)
 def _(p, boxes, classes, true_boxes):
     G = generalized_iou(boxes, true_boxes)
     return -np.log(p[:, classes]) + 5 * L1(boxes, true_boxes) - 2 * G
 
 
-@wrong("detr.matching_cost", "one minus the probability")
+@wrong("detr.matching_cost", "one minus the probability", says="You take 1 − p for −p.")
 def _(p, boxes, classes, true_boxes):
     return 1 - p[:, classes] + 5 * L1(boxes, true_boxes) - 2 * generalized_iou(boxes, true_boxes)
 
 
-@wrong("detr.matching_cost", "1 − G for −G")
+@wrong("detr.matching_cost", "1 − G for −G", says="You use 1 − G. That adds 2 to every number")
 def _(p, boxes, classes, true_boxes):
     return -p[:, classes] + 5 * L1(boxes, true_boxes) + 2 * (1 - generalized_iou(boxes, true_boxes))
 
 
-@wrong("detr.matching_cost", "the weights exchanged")
+@wrong("detr.matching_cost", "the weights exchanged", says="The weights are exchanged:")
 def _(p, boxes, classes, true_boxes):
     return -p[:, classes] + 2 * L1(boxes, true_boxes) - 5 * generalized_iou(boxes, true_boxes)
 
 
-@wrong("detr.matching_cost", "no weights")
+@wrong("detr.matching_cost", "no weights", says="All three terms are there, but not their")
 def _(p, boxes, classes, true_boxes):
     return -p[:, classes] + L1(boxes, true_boxes) - generalized_iou(boxes, true_boxes)
 
 
-@wrong("detr.matching_cost", "the mean over the four numbers")
+@wrong(
+    "detr.matching_cost",
+    "the mean over the four numbers",
+    says="You take the mean over the four numbers of a",
+)
 def _(p, boxes, classes, true_boxes):
     apart = abs(boxes[:, None] - true_boxes).mean(-1)
     return -p[:, classes] + 5 * apart - 2 * generalized_iou(boxes, true_boxes)
 
 
-@wrong("detr.matching_cost", "the Euclidean distance")
+@wrong("detr.matching_cost", "the Euclidean distance", says="This is the Euclidean distance.")
 def _(p, boxes, classes, true_boxes):
     apart = cdist(boxes, true_boxes)
     return -p[:, classes] + 5 * apart - 2 * generalized_iou(boxes, true_boxes)
 
 
-@wrong("detr.matching_cost", "squares for absolute values")
+@wrong("detr.matching_cost", "squares for absolute values", says="You square the differences.")
 def _(p, boxes, classes, true_boxes):
     apart = cdist(boxes, true_boxes, "sqeuclidean")
     return -p[:, classes] + 5 * apart - 2 * generalized_iou(boxes, true_boxes)
 
 
-@wrong("detr.matching_cost", "L1 of the edges")
+@wrong("detr.matching_cost", "L1 of the edges", says="You compare corners. The distance is that of")
 def _(p, boxes, classes, true_boxes):
     a0, a1, b0, b1 = corners(boxes, true_boxes)
     apart = abs(a0 - b0).sum(-1) + abs(a1 - b1).sum(-1)
     return -p[:, classes] + 5 * apart - 2 * generalized_iou(boxes, true_boxes)
 
 
-@wrong("detr.matching_cost", "plain IoU")
+@wrong("detr.matching_cost", "plain IoU", says="You use the plain IoU.")
 def _(p, boxes, classes, true_boxes):
     return -p[:, classes] + 5 * L1(boxes, true_boxes) - 2 * pairwise_iou(boxes, true_boxes)[0]
 
 
-@wrong("detr.matching_cost", "a row for each object")
+@wrong(
+    "detr.matching_cost",
+    "a row for each object",
+    says="Yours is transposed: objects by predictions.",
+)
 def _(p, boxes, classes, true_boxes):
     cost = -p[:, classes] + 5 * L1(boxes, true_boxes) - 2 * generalized_iou(boxes, true_boxes)
     return cost.T
 
 
-@wrong("detr.matching_cost", "the largest probability of each prediction")
+@wrong(
+    "detr.matching_cost",
+    "the largest probability of each prediction",
+    says="You take the largest probability of a",
+)
 def _(p, boxes, classes, true_boxes):
     sure = p.max(1, keepdims=True)
     return -sure + 5 * L1(boxes, true_boxes) - 2 * generalized_iou(boxes, true_boxes)
@@ -408,18 +514,24 @@ def _(p, boxes, classes, true_boxes):
     return -likely + 5 * L1(boxes, true_boxes) - 2 * generalized_iou(boxes, true_boxes)
 
 
-@wrong("detr.matching_cost", "softmax once more")
+@wrong("detr.matching_cost", "softmax once more", says="You put p through a softmax.")
 def _(p, boxes, classes, true_boxes):
     again = np.exp(p) / np.exp(p).sum(1, keepdims=True)
     return -again[:, classes] + 5 * L1(boxes, true_boxes) - 2 * generalized_iou(boxes, true_boxes)
 
 
-@wrong("detr.matching_cost", "no probability at all")
+@wrong(
+    "detr.matching_cost", "no probability at all", says="The boxes are right, but the probability"
+)
 def _(p, boxes, classes, true_boxes):
     return 5 * L1(boxes, true_boxes) - 2 * generalized_iou(boxes, true_boxes)
 
 
-@wrong("detr.matching_cost", "the distance of the middles alone")
+@wrong(
+    "detr.matching_cost",
+    "the distance of the middles alone",
+    says="Your distance is that of the middles.",
+)
 def _(p, boxes, classes, true_boxes):
     apart = cdist(boxes[:, :2], true_boxes[:, :2], "cityblock")
     return -p[:, classes] + 5 * apart - 2 * generalized_iou(boxes, true_boxes)
@@ -456,17 +568,29 @@ def turned(chosen, N):
     return assigned
 
 
-@wrong("detr.cheapest_matching", "each object its best prediction")
+@wrong(
+    "detr.cheapest_matching",
+    "each object its best prediction",
+    says="Each object takes the prediction that is",
+)
 def _(cost):
     return turned(cost.argmin(0), len(cost))
 
 
-@wrong("detr.cheapest_matching", "each prediction its best object")
+@wrong(
+    "detr.cheapest_matching",
+    "each prediction its best object",
+    says="Each prediction takes the object that is",
+)
 def _(cost):
     return cost.argmin(1)
 
 
-@wrong("detr.cheapest_matching", "greedy, the cheapest pair first")
+@wrong(
+    "detr.cheapest_matching",
+    "greedy, the cheapest pair first",
+    says="You take the cheapest pair of all, then the",
+)
 def _(cost):
     assigned, cost = np.full(len(cost), -1), np.array(cost, float)
     for _ in range(cost.shape[1]):
@@ -476,7 +600,11 @@ def _(cost):
     return assigned
 
 
-@wrong("detr.cheapest_matching", "greedy, object after object")
+@wrong(
+    "detr.cheapest_matching",
+    "greedy, object after object",
+    says="Object by object, each takes the cheapest",
+)
 def _(cost):
     assigned = np.full(len(cost), -1)
     for k in range(cost.shape[1]):
@@ -484,20 +612,24 @@ def _(cost):
     return assigned
 
 
-@wrong("detr.cheapest_matching", "the dearest")
+@wrong("detr.cheapest_matching", "the dearest", says="You find the dearest matching.")
 def _(cost):
     N, K = cost.shape
     ways = permutations(range(N), K)
     return turned(max(ways, key=lambda c: cost[list(c), range(K)].sum()), N)
 
 
-@wrong("detr.cheapest_matching", "returns the prediction of each object")
+@wrong(
+    "detr.cheapest_matching",
+    "returns the prediction of each object",
+    says="You return which prediction each object gets,",
+)
 def _(cost):
     N, K = cost.shape
     return np.array(min(permutations(range(N), K), key=lambda c: cost[list(c), range(K)].sum()))
 
 
-@wrong("detr.cheapest_matching", "0 for none")
+@wrong("detr.cheapest_matching", "0 for none", says="Predictions without an object get 0 in yours,")
 def _(cost):
     i, k = linear_sum_assignment(cost)
     assigned = np.zeros(len(cost), int)
@@ -505,45 +637,71 @@ def _(cost):
     return assigned
 
 
-@wrong("detr.cheapest_matching", "None for none")
+@wrong(
+    "detr.cheapest_matching", "None for none", says="The numbers are right, in a plain list, with"
+)
 def _(cost):
     i, k = (x.tolist() for x in linear_sum_assignment(cost))
     pairs = dict(zip(i, k))
     return [pairs.get(n) for n in range(len(cost))]
 
 
-@wrong("detr.cheapest_matching", "the predictions stay in rising order: combinations")
+@wrong(
+    "detr.cheapest_matching",
+    "the predictions stay in rising order: combinations",
+    says="You try each choice of predictions in one",
+)
 def _(cost):
     N, K = cost.shape
     return turned(min(combinations(range(N), K), key=lambda c: cost[list(c), range(K)].sum()), N)
 
 
-@wrong("detr.cheapest_matching", "product: a prediction may be taken twice")
+@wrong(
+    "detr.cheapest_matching",
+    "product: a prediction may be taken twice",
+    says="Each object takes the prediction that is",
+)
 def _(cost):
     N, K = cost.shape
     ways = product(range(N), repeat=K)
     return turned(min(ways, key=lambda c: cost[list(c), range(K)].sum()), N)
 
 
-@wrong("detr.cheapest_matching", "only the first K predictions")
+@wrong(
+    "detr.cheapest_matching",
+    "only the first K predictions",
+    says="You try orders of the first K predictions",
+)
 def _(cost):
     N, K = cost.shape
     return turned(min(permutations(range(K)), key=lambda c: cost[list(c), range(K)].sum()), N)
 
 
-@wrong("detr.cheapest_matching", "the total instead")
+@wrong(
+    "detr.cheapest_matching",
+    "the total instead",
+    says="You return what the cheapest matching costs.",
+)
 def _(cost):
     i, k = linear_sum_assignment(cost)
     return cost[i, k].sum()
 
 
-@wrong("detr.cheapest_matching", "sums the whole block of rows and columns")
+@wrong(
+    "detr.cheapest_matching",
+    "sums the whole block of rows and columns",
+    says="Your price of a list is the sum of whole",
+)
 def _(cost):
     N, K = cost.shape
     return turned(min(permutations(range(N), K), key=lambda c: cost[list(c)].sum()), N)
 
 
-@wrong("detr.cheapest_matching", "the best starts at zero, so no positive cost wins")
+@wrong(
+    "detr.cheapest_matching",
+    "the best starts at zero, so no positive cost wins",
+    says="Right if the cheapest total is below zero:",
+)
 def _(cost):
     N, K = cost.shape
     best, least = (), 0
@@ -553,7 +711,11 @@ def _(cost):
     return turned(best, N) if best else np.full(N, -1)
 
 
-@wrong("detr.cheapest_matching", "writes infinity into the caller's costs")
+@wrong(
+    "detr.cheapest_matching",
+    "writes infinity into the caller's costs",
+    says="Your function changes its argument cost in",
+)
 def _(cost):
     i, k = linear_sum_assignment(cost)
     assigned = np.full(len(cost), -1)
@@ -562,7 +724,11 @@ def _(cost):
     return assigned
 
 
-@wrong("detr.cheapest_matching", "the largest cost as small as possible")
+@wrong(
+    "detr.cheapest_matching",
+    "the largest cost as small as possible",
+    says="You judge a matching by its dearest pair.",
+)
 def _(cost):
     N, K = cost.shape
     return turned(min(permutations(range(N), K), key=lambda c: cost[list(c), range(K)].max()), N)
@@ -576,7 +742,7 @@ def _(cost):
     return assigned
 
 
-@right("detr.cheapest_matching", "recursion, and a list")
+@right("detr.cheapest_matching", "recursion")
 def _(cost):
     N, K = cost.shape
 
@@ -587,13 +753,13 @@ def _(cost):
         return min((cost[i, k] + rest, (i, *chosen)) for i, (rest, chosen) in ways)
 
     chosen = best(0, frozenset(range(N)))[1]
-    return [chosen.index(i) if i in chosen else -1 for i in range(N)]
+    return np.array([chosen.index(i) if i in chosen else -1 for i in range(N)])
 
 
 # assign
 
 
-@wrong("detr.assign", "the bug as it stands, rewritten")
+@wrong("detr.assign", "the bug as it stands, rewritten", says="The bug is still there:")
 def _(cost):
     assigned = np.full(len(cost), -1)
     for j, row in enumerate(linear_sum_assignment(cost)[0]):
@@ -601,7 +767,7 @@ def _(cost):
     return assigned
 
 
-@wrong("detr.assign", "indexes by the columns")
+@wrong("detr.assign", "indexes by the columns", says="Rows and columns are exchanged:")
 def _(cost):
     assigned = np.full(max(cost.shape), -1)
     rows, columns = linear_sum_assignment(cost)
@@ -609,7 +775,7 @@ def _(cost):
     return assigned[: len(cost)]
 
 
-@wrong("detr.assign", "columns in rising order")
+@wrong("detr.assign", "columns in rising order", says="You sort the columns.")
 def _(cost):
     assigned = np.full(len(cost), -1)
     rows, columns = linear_sum_assignment(cost)
@@ -617,7 +783,9 @@ def _(cost):
     return assigned
 
 
-@wrong("detr.assign", "argsort of the columns")
+@wrong(
+    "detr.assign", "argsort of the columns", says="You take the order in which the columns would"
+)
 def _(cost):
     assigned = np.full(len(cost), -1)
     rows, columns = linear_sum_assignment(cost)
@@ -625,12 +793,12 @@ def _(cost):
     return assigned
 
 
-@wrong("detr.assign", "returns the columns alone")
+@wrong("detr.assign", "returns the columns alone", says="You return the columns alone:")
 def _(cost):
     return linear_sum_assignment(cost)[1]
 
 
-@wrong("detr.assign", "maximizes")
+@wrong("detr.assign", "maximizes", says="Now the pairs are right, but they are the")
 def _(cost):
     assigned = np.full(len(cost), -1)
     rows, columns = linear_sum_assignment(cost, maximize=True)
@@ -638,7 +806,7 @@ def _(cost):
     return assigned
 
 
-@wrong("detr.assign", "transposed costs")
+@wrong("detr.assign", "transposed costs", says="Right where every object has a prediction.")
 def _(cost):
     assigned = np.full(len(cost), -1)
     rows, columns = linear_sum_assignment(cost.T)
@@ -646,7 +814,11 @@ def _(cost):
     return assigned
 
 
-@wrong("detr.assign", "the rows written where the columns belong")
+@wrong(
+    "detr.assign",
+    "the rows written where the columns belong",
+    says="You write the row at its own place, so",
+)
 def _(cost):
     assigned = np.full(len(cost), -1)
     rows, columns = linear_sum_assignment(cost)
@@ -654,7 +826,11 @@ def _(cost):
     return assigned
 
 
-@wrong("detr.assign", "by position: the first rows get the columns")
+@wrong(
+    "detr.assign",
+    "by position: the first rows get the columns",
+    says="The first places get the columns, in the",
+)
 def _(cost):
     assigned = np.full(len(cost), -1)
     rows, columns = linear_sum_assignment(cost)
@@ -700,28 +876,34 @@ def parts(logits, boxes, classes, true_boxes, assigned, **change):
     }
 
 
-@wrong("detr.set_loss", "no object weighs 1")
+@wrong("detr.set_loss", "no object weighs 1", says="All weigh the same in yours, those that")
 def _(logits, boxes, classes, true_boxes, assigned):
     return parts(logits, boxes, classes, true_boxes, assigned, no_object=1)
 
 
-@wrong("detr.set_loss", "the first class weighs 0.1")
+@wrong("detr.set_loss", "the first class weighs 0.1", says="class is wrong already:")
 def _(logits, boxes, classes, true_boxes, assigned):
     return parts(logits, boxes, classes, true_boxes, assigned, quiet=0)
 
 
-@wrong("detr.set_loss", "weighted, and a plain mean")
+@wrong(
+    "detr.set_loss", "weighted, and a plain mean", says="Your cross-entropy is a plain mean of the"
+)
 def _(logits, boxes, classes, true_boxes, assigned):
     all_parts = parts(logits, boxes, classes, true_boxes, assigned, ce={"reduction": "none"})
     return {**all_parts, "class": all_parts["class"].mean()}
 
 
-@wrong("detr.set_loss", "the sum of the cross-entropies")
+@wrong("detr.set_loss", "the sum of the cross-entropies", says="class is wrong already:")
 def _(logits, boxes, classes, true_boxes, assigned):
     return parts(logits, boxes, classes, true_boxes, assigned, ce={"reduction": "sum"})
 
 
-@wrong("detr.set_loss", "cross-entropy of the pairs alone")
+@wrong(
+    "detr.set_loss",
+    "cross-entropy of the pairs alone",
+    says="Predictions without an object take no part in",
+)
 def _(logits, boxes, classes, true_boxes, assigned):
     picture, query = (assigned >= 0).nonzero(as_tuple=True)
     kinds = classes[picture, assigned[picture, query]]
@@ -729,39 +911,55 @@ def _(logits, boxes, classes, true_boxes, assigned):
     return {**parts(logits, boxes, classes, true_boxes, assigned), "class": own}
 
 
-@wrong("detr.set_loss", "divides by the predictions")
+@wrong(
+    "detr.set_loss",
+    "divides by the predictions",
+    says="You divide the boxes' losses by the number of",
+)
 def _(logits, boxes, classes, true_boxes, assigned):
     return parts(logits, boxes, classes, true_boxes, assigned, objects=assigned.numel())
 
 
-@wrong("detr.set_loss", "divides by the pictures")
+@wrong(
+    "detr.set_loss", "divides by the pictures", says="You divide the boxes' losses by the number of"
+)
 def _(logits, boxes, classes, true_boxes, assigned):
     return parts(logits, boxes, classes, true_boxes, assigned, objects=len(assigned))
 
 
-@wrong("detr.set_loss", "divides by B times K, absent objects too")
+@wrong(
+    "detr.set_loss",
+    "divides by B times K, absent objects too",
+    says="You count the places for objects, the empty",
+)
 def _(logits, boxes, classes, true_boxes, assigned):
     return parts(logits, boxes, classes, true_boxes, assigned, objects=classes.numel())
 
 
-@wrong("detr.set_loss", "divides by the pairs")
+@wrong(
+    "detr.set_loss", "divides by the pairs", says="You divide the boxes' losses by the number of"
+)
 def _(logits, boxes, classes, true_boxes, assigned):
     return parts(logits, boxes, classes, true_boxes, assigned, objects=(assigned >= 0).sum())
 
 
-@wrong("detr.set_loss", "divides by nothing")
+@wrong("detr.set_loss", "divides by nothing", says="l1 is where the chain breaks:")
 def _(logits, boxes, classes, true_boxes, assigned):
     return parts(logits, boxes, classes, true_boxes, assigned, objects=1)
 
 
-@wrong("detr.set_loss", "F.l1_loss: a mean over the four numbers too")
+@wrong(
+    "detr.set_loss",
+    "F.l1_loss: a mean over the four numbers too",
+    says="Your L1 is a mean over the four numbers too,",
+)
 def _(logits, boxes, classes, true_boxes, assigned):
     picture, query = (assigned >= 0).nonzero(as_tuple=True)
     l1 = F.l1_loss(boxes[picture, query], true_boxes[picture, assigned[picture, query]])
     return {**parts(logits, boxes, classes, true_boxes, assigned), "l1": l1}
 
 
-@wrong("detr.set_loss", "picture by picture, and then the mean")
+@wrong("detr.set_loss", "picture by picture, and then the mean", says="class is wrong already:")
 def _(logits, boxes, classes, true_boxes, assigned):
     each = []
     for one in zip(logits, boxes, classes, true_boxes, assigned):
@@ -770,7 +968,11 @@ def _(logits, boxes, classes, true_boxes, assigned):
     return {name: torch.stack([e[name] for e in each]).mean() for name in each[0]}
 
 
-@wrong("detr.set_loss", "boxes go to giou as cx, cy, w, h")
+@wrong(
+    "detr.set_loss",
+    "boxes go to giou as cx, cy, w, h",
+    says="You hand cx, cy, w, h to `giou`, which takes",
+)
 def _(logits, boxes, classes, true_boxes, assigned):
     picture, query = (assigned >= 0).nonzero(as_tuple=True)
     G = giou(boxes[picture, query], true_boxes[picture, assigned[picture, query]])
@@ -778,25 +980,29 @@ def _(logits, boxes, classes, true_boxes, assigned):
     return {**all_parts, "giou": (1 - G).sum() / (classes >= 0).sum()}
 
 
-@wrong("detr.set_loss", "the sum of G for that of 1 − G")
+@wrong(
+    "detr.set_loss",
+    "the sum of G for that of 1 − G",
+    says="Your giou is G itself, which rises where the",
+)
 def _(logits, boxes, classes, true_boxes, assigned):
     same = parts(logits, boxes, classes, true_boxes, assigned)
     other = parts(logits, boxes, classes, true_boxes, assigned, overlap=lambda a, b: 1 - giou(a, b))
     return {**same, "giou": other["giou"]}
 
 
-@wrong("detr.set_loss", "minus G")
+@wrong("detr.set_loss", "minus G", says="giou is where the chain breaks:")
 def _(logits, boxes, classes, true_boxes, assigned):
     other = parts(logits, boxes, classes, true_boxes, assigned, overlap=lambda a, b: 1 + giou(a, b))
     return other
 
 
-@wrong("detr.set_loss", "1 − IoU")
+@wrong("detr.set_loss", "1 − IoU", says="You use the plain IoU:")
 def _(logits, boxes, classes, true_boxes, assigned):
     return parts(logits, boxes, classes, true_boxes, assigned, overlap=iou)
 
 
-@wrong("detr.set_loss", "takes prediction k for object k")
+@wrong("detr.set_loss", "takes prediction k for object k", says="l1 is where the chain breaks:")
 def _(logits, boxes, classes, true_boxes, assigned):
     there = classes >= 0
     picture, thing = there.nonzero(as_tuple=True)
@@ -810,7 +1016,11 @@ def _(logits, boxes, classes, true_boxes, assigned):
     }
 
 
-@wrong("detr.set_loss", "−1 as an index: those without an object are held to the last box")
+@wrong(
+    "detr.set_loss",
+    "−1 as an index: those without an object are held to the last box",
+    says="l1 is where the chain breaks:",
+)
 def _(logits, boxes, classes, true_boxes, assigned):
     rows = torch.arange(len(boxes))[:, None]
     wanted = true_boxes[rows, assigned]
@@ -822,29 +1032,37 @@ def _(logits, boxes, classes, true_boxes, assigned):
     }
 
 
-@wrong("detr.set_loss", "softmax before cross-entropy")
+@wrong(
+    "detr.set_loss",
+    "softmax before cross-entropy",
+    says="You hand probabilities to `F.cross_entropy`,",
+)
 def _(logits, boxes, classes, true_boxes, assigned):
     return parts(logits.softmax(-1), boxes, classes, true_boxes, assigned)
 
 
-@wrong("detr.set_loss", "detaches the boxes")
+@wrong("detr.set_loss", "detaches the boxes", says="The numbers are right, but cut from")
 def _(logits, boxes, classes, true_boxes, assigned):
     return parts(logits, boxes.detach(), classes, true_boxes, assigned)
 
 
-@wrong("detr.set_loss", "gives plain numbers by item")
+@wrong("detr.set_loss", "gives plain numbers by item", says="class is wrong already:")
 def _(logits, boxes, classes, true_boxes, assigned):
     all_parts = parts(logits, boxes, classes, true_boxes, assigned)
     return {name: part.item() for name, part in all_parts.items()}
 
 
-@wrong("detr.set_loss", "weighs the parts already")
+@wrong(
+    "detr.set_loss", "weighs the parts already", says="Your l1 and giou are weighed already, by 5"
+)
 def _(logits, boxes, classes, true_boxes, assigned):
     p = parts(logits, boxes, classes, true_boxes, assigned)
     return {"class": p["class"], "l1": 5 * p["l1"], "giou": 2 * p["giou"]}
 
 
-@wrong("detr.set_loss", "target 0 where there is none")
+@wrong(
+    "detr.set_loss", "target 0 where there is none", says='Your "no object" is class 0, which is an'
+)
 def _(logits, boxes, classes, true_boxes, assigned):
     picture, query = (assigned >= 0).nonzero(as_tuple=True)
     target = torch.zeros_like(assigned)
@@ -855,7 +1073,11 @@ def _(logits, boxes, classes, true_boxes, assigned):
     return {**parts(logits, boxes, classes, true_boxes, assigned), "class": entropy}
 
 
-@wrong("detr.set_loss", "the target holds the object's number and not its class")
+@wrong(
+    "detr.set_loss",
+    "the target holds the object's number and not its class",
+    says="Your target is the number of the object,",
+)
 def _(logits, boxes, classes, true_boxes, assigned):
     C = logits.shape[-1] - 1
     target = torch.where(assigned >= 0, assigned.clamp(max=C), C)
@@ -865,7 +1087,11 @@ def _(logits, boxes, classes, true_boxes, assigned):
     return {**parts(logits, boxes, classes, true_boxes, assigned), "class": entropy}
 
 
-@wrong("detr.set_loss", "no object has no part: ignore_index")
+@wrong(
+    "detr.set_loss",
+    "no object has no part: ignore_index",
+    says="Predictions without an object take no part in",
+)
 def _(logits, boxes, classes, true_boxes, assigned):
     return parts(logits, boxes, classes, true_boxes, assigned, no_object=0)
 
@@ -951,57 +1177,67 @@ class Parts(nn.Module):
         return self.heads(self.norm(self.decoded(images)))
 
 
-@wrong("detr.DETR", "no class for no object")
+@wrong("detr.DETR", "no class for no object", says="class_head.weight has the shape (1, 4),")
 class _(Parts):
     def __init__(self, channels, classes, queries, dim, depth, heads, hidden):
         super().__init__(channels, classes, queries, dim, depth, heads, hidden)
         self.class_head = nn.Linear(dim, classes)
 
 
-@wrong("detr.DETR", "no sigmoid")
+@wrong("detr.DETR", "no sigmoid", says="Your boxes have any size, below 0 and above")
 class _(Parts):
     def heads(self, x):
         return self.class_head(x), self.box_head(x)
 
 
-@wrong("detr.DETR", "softmax on the logits")
+@wrong("detr.DETR", "softmax on the logits", says="You give probabilities.")
 class _(Parts):
     def heads(self, x):
         return self.class_head(x).softmax(-1), self.box_head(x).sigmoid()
 
 
-@wrong("detr.DETR", "sigmoid on the logits too")
+@wrong("detr.DETR", "sigmoid on the logits too", says="evaluation mode is wrong already: begin")
 class _(Parts):
     def heads(self, x):
         return self.class_head(x).sigmoid(), self.box_head(x).sigmoid()
 
 
-@wrong("detr.DETR", "boxes first")
+@wrong("detr.DETR", "boxes first", says="Boxes come first in yours.")
 class _(Parts):
     def heads(self, x):
         return self.box_head(x).sigmoid(), self.class_head(x)
 
 
-@wrong("detr.DETR", "no norm")
+@wrong("detr.DETR", "no norm", says="The last norm is missing, or only one of the")
 class _(Parts):
     def forward(self, images):
         return self.heads(self.decoded(images))
 
 
-@wrong("detr.DETR", "the norm for the classes alone")
+@wrong(
+    "detr.DETR", "the norm for the classes alone", says="evaluation mode is wrong already: begin"
+)
 class _(Parts):
     def forward(self, images):
         x = self.decoded(images)
         return self.class_head(self.norm(x)), self.box_head(x).sigmoid()
 
 
-@wrong("detr.DETR", "the decoder starts from the queries")
+@wrong(
+    "detr.DETR",
+    "the decoder starts from the queries",
+    says="Your decoder starts from the queries, and",
+)
 class _(Parts):
     def start(self, images):
         return self.queries.expand(len(images), -1, -1)
 
 
-@wrong("detr.DETR", "the queries as start and nothing beside it")
+@wrong(
+    "detr.DETR",
+    "the queries as start and nothing beside it",
+    says="The queries are what your decoder starts",
+)
 class _(Parts):
     def decoded(self, images):
         memory, places = self.memory(images)
@@ -1011,21 +1247,31 @@ class _(Parts):
         return x
 
 
-@wrong("detr.DETR", "positions added to the tokens")
+@wrong(
+    "detr.DETR",
+    "positions added to the tokens",
+    says="The positions are added to the tokens, and no",
+)
 class _(Parts):
     def tokens(self, images):
         x, places = super().tokens(images)
         return x + places, torch.zeros_like(places)
 
 
-@wrong("detr.DETR", "positions added to the tokens, and beside")
+@wrong(
+    "detr.DETR",
+    "positions added to the tokens, and beside",
+    says="The positions are added to the tokens",
+)
 class _(Parts):
     def tokens(self, images):
         x, places = super().tokens(images)
         return x + places, places
 
 
-@wrong("detr.DETR", "reshape instead of flatten and transpose")
+@wrong(
+    "detr.DETR", "reshape instead of flatten and transpose", says="A reshape alone makes no tokens:"
+)
 class _(Parts):
     def tokens(self, images):
         x = self.project(self.backbone(images))
@@ -1033,21 +1279,25 @@ class _(Parts):
         return x.reshape(B, h * w, D), sine_positions_2d(h, w, D)
 
 
-@wrong("detr.DETR", "columns before rows")
+@wrong("detr.DETR", "columns before rows", says="Your tokens go down the columns of the map;")
 class _(Parts):
     def tokens(self, images):
         x = self.project(self.backbone(images))
         return x.mT.flatten(2).mT, sine_positions_2d(*x.shape[-2:], x.shape[1])
 
 
-@wrong("detr.DETR", "h and w exchanged in the positions")
+@wrong("detr.DETR", "h and w exchanged in the positions", says="Right for square pictures:")
 class _(Parts):
     def tokens(self, images):
         x = self.project(self.backbone(images))
         return x.flatten(2).mT, sine_positions_2d(*x.shape[:-3:-1], x.shape[1])
 
 
-@wrong("detr.DETR", "the decoder reads what the encoder got")
+@wrong(
+    "detr.DETR",
+    "the decoder reads what the encoder got",
+    says="The decoder reads the convolutions' tokens;",
+)
 class _(Parts):
     def decoded(self, images):
         memory, places = self.tokens(images)
@@ -1057,7 +1307,7 @@ class _(Parts):
         return x
 
 
-@wrong("detr.DETR", "no positions in the decoder")
+@wrong("detr.DETR", "no positions in the decoder", says="Your decoder gets no positions of the")
 class _(Parts):
     def decoded(self, images):
         memory, places = self.memory(images)
@@ -1067,7 +1317,9 @@ class _(Parts):
         return x
 
 
-@wrong("detr.DETR", "the loop forgets x: each layer starts from zeros")
+@wrong(
+    "detr.DETR", "the loop forgets x: each layer starts from zeros", says="Right with one layer:"
+)
 class _(Parts):
     def decoded(self, images):
         memory, places = self.memory(images)
@@ -1076,28 +1328,28 @@ class _(Parts):
         return x
 
 
-@wrong("detr.DETR", "queries begin at zero")
+@wrong("detr.DETR", "queries begin at zero", says="right but for how queries begins.")
 class _(Parts):
     def __init__(self, *sizes, **named):
         super().__init__(*sizes, **named)
         nn.init.zeros_(self.queries)
 
 
-@wrong("detr.DETR", "queries begin with deviation 0.02")
+@wrong("detr.DETR", "queries begin with deviation 0.02", says="right but for how queries begins.")
 class _(Parts):
     def __init__(self, *sizes, **named):
         super().__init__(*sizes, **named)
         nn.init.normal_(self.queries, std=0.02)
 
 
-@wrong("detr.DETR", "queries begin uniform")
+@wrong("detr.DETR", "queries begin uniform", says="right but for how queries begins.")
 class _(Parts):
     def __init__(self, *sizes, **named):
         super().__init__(*sizes, **named)
         nn.init.uniform_(self.queries)
 
 
-@wrong("detr.DETR", "queries are no parameter")
+@wrong("detr.DETR", "queries are no parameter", says="queries is a plain tensor, expected a")
 class _(Parts):
     def __init__(self, channels, classes, queries, dim, depth, heads, hidden):
         super().__init__(channels, classes, queries, dim, depth, heads, hidden)
@@ -1105,7 +1357,7 @@ class _(Parts):
         self.queries = torch.randn(queries, dim)
 
 
-@wrong("detr.DETR", "queries are an embedding")
+@wrong("detr.DETR", "queries are an embedding", says="queries is missing: a parameter of shape (2,")
 class _(Parts):
     def __init__(self, channels, classes, queries, dim, depth, heads, hidden):
         super().__init__(channels, classes, queries, dim, depth, heads, hidden)
@@ -1120,14 +1372,14 @@ class _(Parts):
         return x
 
 
-@wrong("detr.DETR", "one decoder layer again and again")
+@wrong("detr.DETR", "one decoder layer again and again", says="decoder.1.attention.to_q.weight is")
 class _(Parts):
     def __init__(self, channels, classes, queries, dim, depth, heads, hidden):
         super().__init__(channels, classes, queries, dim, depth, heads, hidden)
         self.decoder = nn.ModuleList([DETRDecoderLayer(dim, heads, hidden)] * depth)
 
 
-@wrong("detr.DETR", "layers in plain lists")
+@wrong("detr.DETR", "layers in plain lists", says="encoder is a plain list:")
 class _(Parts):
     def __init__(self, channels, classes, queries, dim, depth, heads, hidden):
         super().__init__(channels, classes, queries, dim, depth, heads, hidden)
@@ -1135,27 +1387,29 @@ class _(Parts):
         self.encoder = [DETREncoderLayer(dim, heads, hidden) for _ in range(depth)]
 
 
-@wrong("detr.DETR", "a convolution of 3 × 3")
+@wrong("detr.DETR", "a convolution of 3 × 3", says="project.weight has the shape (4, 4, 3, 3),")
 class _(Parts):
     def __init__(self, channels, classes, queries, dim, depth, heads, hidden):
         super().__init__(channels, classes, queries, dim, depth, heads, hidden)
         self.project = nn.Conv2d(channels, dim, 3, padding=1)
 
 
-@wrong("detr.DETR", "a linear map for box_head")
+@wrong("detr.DETR", "a linear map for box_head", says="box_head.0 is missing, with 2 weights")
 class _(Parts):
     def __init__(self, channels, classes, queries, dim, depth, heads, hidden):
         super().__init__(channels, classes, queries, dim, depth, heads, hidden)
         self.box_head = nn.Linear(dim, 4)
 
 
-@wrong("detr.DETR", "a pair for each layer")
+@wrong("detr.DETR", "a pair for each layer", says="output in evaluation mode is wrong already:")
 class _(Parts):
     def forward(self, images):
         return [super(type(self), self).forward(images)] * len(self.decoder)
 
 
-@wrong("detr.DETR", "queries and places exchanged in the decoder's call")
+@wrong(
+    "detr.DETR", "queries and places exchanged in the decoder's call", says="Two shapes do not fit."
+)
 class _(Parts):
     def decoded(self, images):
         memory, places = self.memory(images)
@@ -1165,7 +1419,7 @@ class _(Parts):
         return x
 
 
-@wrong("detr.DETR", "queries detached")
+@wrong("detr.DETR", "queries detached", says="gradient of queries is where the chain")
 class _(Parts):
     def decoded(self, images):
         memory, places = self.memory(images)
@@ -1175,13 +1429,17 @@ class _(Parts):
         return x
 
 
-@wrong("detr.DETR", "boxes turned into edges")
+@wrong("detr.DETR", "boxes turned into edges", says="evaluation mode is wrong already: begin")
 class _(Parts):
     def heads(self, x):
         return self.class_head(x), cxcywh_to_xyxy(self.box_head(x).sigmoid())
 
 
-@wrong("detr.DETR", "one image alone decides: the memory of the first for all")
+@wrong(
+    "detr.DETR",
+    "one image alone decides: the memory of the first for all",
+    says="output in evaluation mode is wrong already:",
+)
 class _(Parts):
     def memory(self, images):
         x, places = super().memory(images)
@@ -1260,7 +1518,7 @@ def clip(model):
     nn.utils.clip_grad_norm_(model.parameters(), 1.0)
 
 
-@wrong("detr.training_step", "old gradients stay")
+@wrong("detr.training_step", "old gradients stay", says="Old gradients are not cleared:")
 def _(model, optimizer, images, classes, true_boxes):
     model.train()
     loss = loss_of(model, images, classes, true_boxes)
@@ -1270,7 +1528,11 @@ def _(model, optimizer, images, classes, true_boxes):
     return loss.item()
 
 
-@wrong("detr.training_step", "mode is left as it is")
+@wrong(
+    "detr.training_step",
+    "mode is left as it is",
+    says="The model learns in evaluation mode, in which",
+)
 def _(model, optimizer, images, classes, true_boxes):
     loss = loss_of(model, images, classes, true_boxes)
     optimizer.zero_grad()
@@ -1280,7 +1542,7 @@ def _(model, optimizer, images, classes, true_boxes):
     return loss.item()
 
 
-@wrong("detr.training_step", "no clipping")
+@wrong("detr.training_step", "no clipping", says="The gradient is used as it is, or cut when it")
 def _(model, optimizer, images, classes, true_boxes):
     model.train()
     loss = loss_of(model, images, classes, true_boxes)
@@ -1290,7 +1552,11 @@ def _(model, optimizer, images, classes, true_boxes):
     return loss.item()
 
 
-@wrong("detr.training_step", "clips before backward")
+@wrong(
+    "detr.training_step",
+    "clips before backward",
+    says="The gradient is used as it is, or cut when it",
+)
 def _(model, optimizer, images, classes, true_boxes):
     model.train()
     loss = loss_of(model, images, classes, true_boxes)
@@ -1301,7 +1567,11 @@ def _(model, optimizer, images, classes, true_boxes):
     return loss.item()
 
 
-@wrong("detr.training_step", "clips after the step")
+@wrong(
+    "detr.training_step",
+    "clips after the step",
+    says="The gradient is used as it is, or cut when it",
+)
 def _(model, optimizer, images, classes, true_boxes):
     model.train()
     loss = loss_of(model, images, classes, true_boxes)
@@ -1312,7 +1582,11 @@ def _(model, optimizer, images, classes, true_boxes):
     return loss.item()
 
 
-@wrong("detr.training_step", "clips each weight by itself")
+@wrong(
+    "detr.training_step",
+    "clips each weight by itself",
+    says="You cut the gradient of each weight by",
+)
 def _(model, optimizer, images, classes, true_boxes):
     model.train()
     loss = loss_of(model, images, classes, true_boxes)
@@ -1324,7 +1598,11 @@ def _(model, optimizer, images, classes, true_boxes):
     return loss.item()
 
 
-@wrong("detr.training_step", "clips values for the norm")
+@wrong(
+    "detr.training_step",
+    "clips values for the norm",
+    says="weights after step 1 is where the chain",
+)
 def _(model, optimizer, images, classes, true_boxes):
     model.train()
     loss = loss_of(model, images, classes, true_boxes)
@@ -1335,7 +1613,7 @@ def _(model, optimizer, images, classes, true_boxes):
     return loss.item()
 
 
-@wrong("detr.training_step", "clips to 0.1")
+@wrong("detr.training_step", "clips to 0.1", says="weights after step 1 is where the chain")
 def _(model, optimizer, images, classes, true_boxes):
     model.train()
     loss = loss_of(model, images, classes, true_boxes)
@@ -1346,7 +1624,9 @@ def _(model, optimizer, images, classes, true_boxes):
     return loss.item()
 
 
-@wrong("detr.training_step", "clears after backward")
+@wrong(
+    "detr.training_step", "clears after backward", says="No weight moves. Is `backward` or `step`"
+)
 def _(model, optimizer, images, classes, true_boxes):
     model.train()
     loss = loss_of(model, images, classes, true_boxes)
@@ -1357,7 +1637,7 @@ def _(model, optimizer, images, classes, true_boxes):
     return loss.item()
 
 
-@wrong("detr.training_step", "no weights")
+@wrong("detr.training_step", "no weights", says="The three parts are added as they are.")
 def _(model, optimizer, images, classes, true_boxes):
     model.train()
     said = model(images)
@@ -1369,7 +1649,11 @@ def _(model, optimizer, images, classes, true_boxes):
     return loss.item()
 
 
-@wrong("detr.training_step", "the weights of l1 and giou exchanged")
+@wrong(
+    "detr.training_step",
+    "the weights of l1 and giou exchanged",
+    says="The weights of l1 and giou are exchanged:",
+)
 def _(model, optimizer, images, classes, true_boxes):
     model.train()
     said = model(images)
@@ -1382,7 +1666,11 @@ def _(model, optimizer, images, classes, true_boxes):
     return loss.item()
 
 
-@wrong("detr.training_step", "minus giou, as in the cost")
+@wrong(
+    "detr.training_step",
+    "minus giou, as in the cost",
+    says="You subtract giou, as in the cost of a",
+)
 def _(model, optimizer, images, classes, true_boxes):
     model.train()
     said = model(images)
@@ -1395,7 +1683,7 @@ def _(model, optimizer, images, classes, true_boxes):
     return loss.item()
 
 
-@wrong("detr.training_step", "returns a tensor")
+@wrong("detr.training_step", "returns a tensor", says="the loss is a tensor that keeps its whole")
 def _(model, optimizer, images, classes, true_boxes):
     model.train()
     loss = loss_of(model, images, classes, true_boxes)
@@ -1406,7 +1694,7 @@ def _(model, optimizer, images, classes, true_boxes):
     return loss
 
 
-@wrong("detr.training_step", "the loss after the step")
+@wrong("detr.training_step", "the loss after the step", says="You return the loss after the step.")
 def _(model, optimizer, images, classes, true_boxes):
     model.train()
     loss = loss_of(model, images, classes, true_boxes)
@@ -1418,7 +1706,7 @@ def _(model, optimizer, images, classes, true_boxes):
         return loss_of(model, images, classes, true_boxes).item()
 
 
-@wrong("detr.training_step", "no step")
+@wrong("detr.training_step", "no step", says="No weight moves. Is `backward` or `step`")
 def _(model, optimizer, images, classes, true_boxes):
     model.train()
     loss = loss_of(model, images, classes, true_boxes)
@@ -1428,7 +1716,11 @@ def _(model, optimizer, images, classes, true_boxes):
     return loss.item()
 
 
-@wrong("detr.training_step", "matches by a second pass, with other dropout")
+@wrong(
+    "detr.training_step",
+    "matches by a second pass, with other dropout",
+    says="Right without dropout:",
+)
 def _(model, optimizer, images, classes, true_boxes):
     model.train()
     with torch.no_grad():
@@ -1441,7 +1733,7 @@ def _(model, optimizer, images, classes, true_boxes):
     return loss.item()
 
 
-@wrong("detr.training_step", "matches in evaluation mode")
+@wrong("detr.training_step", "matches in evaluation mode", says="Right without dropout:")
 def _(model, optimizer, images, classes, true_boxes):
     model.eval()
     with torch.no_grad():
@@ -1455,7 +1747,11 @@ def _(model, optimizer, images, classes, true_boxes):
     return loss.item()
 
 
-@wrong("detr.training_step", "object k to prediction k, no matching")
+@wrong(
+    "detr.training_step",
+    "object k to prediction k, no matching",
+    says="Nobody matches: prediction i answers for",
+)
 def _(model, optimizer, images, classes, true_boxes):
     model.train()
     said = model(images)
@@ -1470,7 +1766,11 @@ def _(model, optimizer, images, classes, true_boxes):
     return loss.item()
 
 
-@wrong("detr.training_step", "the probabilities go to match")
+@wrong(
+    "detr.training_step",
+    "the probabilities go to match",
+    says="You match with probabilities where `match`",
+)
 def _(model, optimizer, images, classes, true_boxes):
     model.train()
     logits, boxes = model(images)
@@ -1483,7 +1783,9 @@ def _(model, optimizer, images, classes, true_boxes):
     return loss.item()
 
 
-@wrong("detr.training_step", "evaluation mode")
+@wrong(
+    "detr.training_step", "evaluation mode", says="The model learns in evaluation mode, in which"
+)
 def _(model, optimizer, images, classes, true_boxes):
     model.eval()
     loss = loss_of(model, images, classes, true_boxes)
@@ -1552,7 +1854,11 @@ def search(reduced, row_of, i, change=""):
     return after, lengths if change == "uncut" else np.minimum(lengths, so_far)
 
 
-@wrong("detr.augment", "the nearest free column, and nobody moves")
+@wrong(
+    "detr.augment",
+    "the nearest free column, and nobody moves",
+    says="Row i takes the nearest free column, and",
+)
 def _(reduced, row_of, i):
     free = np.flatnonzero(row_of == -1)
     if not len(free):
@@ -1563,17 +1869,23 @@ def _(reduced, row_of, i):
     return after, np.minimum(reduced[i], reduced[i, column])
 
 
-@wrong("detr.augment", "lengths not cut at the end of the path")
+@wrong(
+    "detr.augment",
+    "lengths not cut at the end of the path",
+    says="The matching is right, but the lengths of",
+)
 def _(reduced, row_of, i):
     return search(reduced, row_of, i, "uncut")
 
 
-@wrong("detr.augment", "steps and not sums: Prim for Dijkstra")
+@wrong("detr.augment", "steps and not sums: Prim for Dijkstra", says="Your steps are not added up:")
 def _(reduced, row_of, i):
     return search(reduced, row_of, i, "no sum")
 
 
-@wrong("detr.augment", "changes row_of in place")
+@wrong(
+    "detr.augment", "changes row_of in place", says="Your function changes its argument row_of in"
+)
 def _(reduced, row_of, i):
     if not (row_of == -1).any():
         raise ValueError
@@ -1582,17 +1894,25 @@ def _(reduced, row_of, i):
     return row_of, lengths
 
 
-@wrong("detr.augment", "row i gets the last column, others stay")
+@wrong(
+    "detr.augment",
+    "row i gets the last column, others stay",
+    says="The last column goes to row i itself, and",
+)
 def _(reduced, row_of, i):
     return search(reduced, row_of, i, "no moves")
 
 
-@wrong("detr.augment", "walks back while it overwrites")
+@wrong(
+    "detr.augment",
+    "walks back while it overwrites",
+    says="Your function changes its argument row_of in",
+)
 def _(reduced, row_of, i):
     return search(reduced, row_of, i, "in place")
 
 
-@wrong("detr.augment", "at most one row moves")
+@wrong("detr.augment", "at most one row moves", says="You move one row at most.")
 def _(reduced, row_of, i):
     free = np.flatnonzero(row_of == -1)
     if not len(free):
@@ -1612,33 +1932,53 @@ def _(reduced, row_of, i):
     return after, np.minimum(lengths, lengths[end])
 
 
-@wrong("detr.augment", "no ValueError: gives back what it got")
+@wrong(
+    "detr.augment",
+    "no ValueError: gives back what it got",
+    says="Right wherever there is an answer.",
+)
 def _(reduced, row_of, i):
     if not (row_of == -1).any():
         return row_of.copy(), np.zeros(len(row_of))
     return search(reduced, row_of, i)
 
 
-@wrong("detr.augment", "asserts instead of ValueError")
+@wrong(
+    "detr.augment",
+    "asserts instead of ValueError",
+    says="What should be refused is refused, but with",
+)
 def _(reduced, row_of, i):
     assert (row_of == -1).any()
     return search(reduced, row_of, i)
 
 
-@wrong("detr.augment", "IndexError when none is free")
+@wrong(
+    "detr.augment",
+    "IndexError when none is free",
+    says="What should be refused is refused, but with",
+)
 def _(reduced, row_of, i):
     np.flatnonzero(row_of == -1)[0]
     return search(reduced, row_of, i)
 
 
-@wrong("detr.augment", "lengths of unreached columns stay infinite")
+@wrong(
+    "detr.augment",
+    "lengths of unreached columns stay infinite",
+    says="Lengths that are at least as long as the",
+)
 def _(reduced, row_of, i):
     after, lengths = search(reduced, row_of, i)
     end = lengths.max()
     return after, np.where(lengths < end, lengths, np.inf)
 
 
-@wrong("detr.augment", "greedy chain: always on to the cheapest new column")
+@wrong(
+    "detr.augment",
+    "greedy chain: always on to the cheapest new column",
+    says="Each row throws out whoever has the column",
+)
 def _(reduced, row_of, i):
     if not (row_of == -1).any():
         raise ValueError
@@ -1655,12 +1995,12 @@ def _(reduced, row_of, i):
     return after, np.minimum(lengths, length)
 
 
-@wrong("detr.augment", "gives only row_of")
+@wrong("detr.augment", "gives only row_of", says="You return one of the 2 values that the task")
 def _(reduced, row_of, i):
     return search(reduced, row_of, i)[0]
 
 
-@wrong("detr.augment", "gives the column of each row")
+@wrong("detr.augment", "gives the column of each row", says="Axis -1 of yours is one too short.")
 def _(reduced, row_of, i):
     after, lengths = search(reduced, row_of, i)
     column_of = np.full(len(reduced), -1)
@@ -1668,7 +2008,11 @@ def _(reduced, row_of, i):
     return column_of, lengths
 
 
-@wrong("detr.augment", "the cheapest matching of all seen rows, lengths of one step")
+@wrong(
+    "detr.augment",
+    "the cheapest matching of all seen rows, lengths of one step",
+    says="Wrong exactly where axis -1 of reduced has a",
+)
 def _(reduced, row_of, i):
     after, _ = search(reduced, row_of, i)
     return after, reduced[i].copy()
@@ -1750,97 +2094,127 @@ def by_hand(dG, a, b, generalized, change=""):
     return {"dU": dU, "dC": dC, "dI": dI, "dboxes": np.concatenate([dlow + dhigh, dsize], 1)}
 
 
-@wrong("detr.iou_backward", "forgets that I stands in U")
+@wrong(
+    "detr.iou_backward", "forgets that I stands in U", says="Your dI has only the I of J = I / U."
+)
 def _(dG, a, b, generalized):
     return by_hand(dG, a, b, generalized, "I not in U")
 
 
-@wrong("detr.iou_backward", "forgets the area of a")
+@wrong(
+    "detr.iou_backward", "forgets the area of a", says="The areas are right, but a's own area is"
+)
 def _(dG, a, b, generalized):
     return by_hand(dG, a, b, generalized, "no area")
 
 
-@wrong("detr.iou_backward", "the area's gradient times the same side")
+@wrong(
+    "detr.iou_backward",
+    "the area's gradient times the same side",
+    says="The areas are right, but of a's own area each",
+)
 def _(dG, a, b, generalized):
     return by_hand(dG, a, b, generalized, "area own side")
 
 
-@wrong("detr.iou_backward", "sides times themselves")
+@wrong(
+    "detr.iou_backward", "sides times themselves", says="The areas are right. On the way to the box"
+)
 def _(dG, a, b, generalized):
     return by_hand(dG, a, b, generalized, "own side")
 
 
-@wrong("detr.iou_backward", "every edge is a's")
+@wrong("detr.iou_backward", "every edge is a's", says="The areas are right, but every edge goes to")
 def _(dG, a, b, generalized):
     return by_hand(dG, a, b, generalized, "all edges")
 
 
-@wrong("detr.iou_backward", "no half for the size")
+@wrong(
+    "detr.iou_backward", "no half for the size", says="The areas are right. From edges to a size"
+)
 def _(dG, a, b, generalized):
     return by_hand(dG, a, b, generalized, "no half")
 
 
-@wrong("detr.iou_backward", "sides that were cut pass a gradient")
+@wrong(
+    "detr.iou_backward",
+    "sides that were cut pass a gradient",
+    says="The areas are right. Where the boxes are",
+)
 def _(dG, a, b, generalized):
     return by_hand(dG, a, b, generalized, "cut sides pass")
 
 
-@wrong("detr.iou_backward", "sides are not cut at zero")
+@wrong("detr.iou_backward", "sides are not cut at zero", says="dU is wrong already: begin there.")
 def _(dG, a, b, generalized):
     return by_hand(dG, a, b, generalized, "negative sides")
 
 
-@wrong("detr.iou_backward", "the sign of the lower edge")
+@wrong(
+    "detr.iou_backward",
+    "the sign of the lower edge",
+    says="The areas are right. A lower edge has the",
+)
 def _(dG, a, b, generalized):
     return by_hand(dG, a, b, generalized, "low sign")
 
 
-@wrong("detr.iou_backward", "always generalized")
+@wrong("detr.iou_backward", "always generalized", says="You take G for generalized always.")
 def _(dG, a, b, generalized):
     return by_hand(dG, a, b, True)
 
 
-@wrong("detr.iou_backward", "always plain")
+@wrong("detr.iou_backward", "always plain", says="You take G for plain IoU always.")
 def _(dG, a, b, generalized):
     return by_hand(dG, a, b, False)
 
 
-@wrong("detr.iou_backward", "dG left out")
+@wrong("detr.iou_backward", "dG left out", says="dG is not in yours: every pair gets the")
 def _(dG, a, b, generalized):
     return by_hand(np.ones_like(dG), a, b, generalized)
 
 
-@wrong("detr.iou_backward", "dC with a plus")
+@wrong("detr.iou_backward", "dC with a plus", says="dC: The sign is wrong:")
 def _(dG, a, b, generalized):
     given = by_hand(dG, a, b, generalized)
     return {**given, "dC": -given["dC"]}
 
 
-@wrong("detr.iou_backward", "gradient of the loss 1 − G")
+@wrong("detr.iou_backward", "gradient of the loss 1 − G", says="dU: The sign is wrong:")
 def _(dG, a, b, generalized):
     return by_hand(-dG, a, b, generalized)
 
 
-@wrong("detr.iou_backward", "gradient of the edges for the boxes")
+@wrong(
+    "detr.iou_backward",
+    "gradient of the edges for the boxes",
+    says="dboxes is where the chain breaks:",
+)
 def _(dG, a, b, generalized):
     given = by_hand(dG, a, b, generalized)
     middle, size = np.split(given["dboxes"], 2, axis=1)
     return {**given, "dboxes": np.concatenate([middle / 2 - size, middle / 2 + size], 1)}
 
 
-@wrong("detr.iou_backward", "the gradient of b")
+@wrong(
+    "detr.iou_backward", "the gradient of b", says="The areas are right, but dboxes is that of b."
+)
 def _(dG, a, b, generalized):
     given = by_hand(dG, a, b, generalized)
     return {**given, "dboxes": by_hand(dG, b, a, generalized)["dboxes"]}
 
 
-@wrong("detr.iou_backward", "dU of U as I stands in it: total for dI swapped")
+@wrong(
+    "detr.iou_backward",
+    "dU of U as I stands in it: total for dI swapped",
+    says="dU and dI are exchanged.",
+)
 def _(dG, a, b, generalized):
     given = by_hand(dG, a, b, generalized)
     return {**given, "dU": given["dI"], "dI": given["dU"]}
 
 
-@wrong("detr.iou_backward", "dU without the hull")
+@wrong("detr.iou_backward", "dU without the hull", says="dU is wrong already: begin there.")
 def _(dG, a, b, generalized):
     return {**by_hand(dG, a, b, generalized), "dU": by_hand(dG, a, b, False)["dU"]}
 
@@ -1898,17 +2272,23 @@ def taking(overlap, threshold, choose):
     return good
 
 
-@wrong("detr.right_boxes", "an object is right again and again")
+@wrong("detr.right_boxes", "an object is right again and again", says="Duplicates count as right:")
 def _(overlap, threshold):
     return (overlap >= threshold).any(1)
 
 
-@wrong("detr.right_boxes", "the best object of all, free or not")
+@wrong(
+    "detr.right_boxes",
+    "the best object of all, free or not",
+    says="A box whose best object is taken counts as",
+)
 def _(overlap, threshold):
     return taking(overlap, threshold, lambda row, free: row.argmax() if len(row) else None)
 
 
-@wrong("detr.right_boxes", "more than the threshold")
+@wrong(
+    "detr.right_boxes", "more than the threshold", says="An overlap of just the threshold is not"
+)
 def _(overlap, threshold):
     free, good = np.ones(overlap.shape[1], bool), np.zeros(len(overlap), bool)
     for i, row in enumerate(overlap):
@@ -1919,7 +2299,11 @@ def _(overlap, threshold):
     return good
 
 
-@wrong("detr.right_boxes", "the first free object that is enough")
+@wrong(
+    "detr.right_boxes",
+    "the first free object that is enough",
+    says="Each box takes the first free object that is",
+)
 def _(overlap, threshold):
     def first(row, free):
         enough = np.flatnonzero(free & (row >= threshold))
@@ -1928,7 +2312,11 @@ def _(overlap, threshold):
     return taking(overlap, threshold, first)
 
 
-@wrong("detr.right_boxes", "takes the object though it is not enough")
+@wrong(
+    "detr.right_boxes",
+    "takes the object though it is not enough",
+    says="An object is gone once a box has asked for",
+)
 def _(overlap, threshold):
     free, good = np.ones(overlap.shape[1], bool), np.zeros(len(overlap), bool)
     for i, row in enumerate(overlap):
@@ -1938,7 +2326,9 @@ def _(overlap, threshold):
     return good
 
 
-@wrong("detr.right_boxes", "from the least sure on")
+@wrong(
+    "detr.right_boxes", "from the least sure on", says="You begin with the last box, which is the"
+)
 def _(overlap, threshold):
     def best(row, free):
         return np.where(free, row, -1).argmax() if len(row) else None
@@ -1946,7 +2336,11 @@ def _(overlap, threshold):
     return taking(overlap[::-1], threshold, best)[::-1]
 
 
-@wrong("detr.right_boxes", "the boxes with the largest overlap first")
+@wrong(
+    "detr.right_boxes",
+    "the boxes with the largest overlap first",
+    says="You go object by object and give each the box",
+)
 def _(overlap, threshold):
     good, overlap = np.zeros(len(overlap), bool), np.array(overlap, float)
     while overlap.size and overlap.max() >= threshold:
@@ -1956,7 +2350,11 @@ def _(overlap, threshold):
     return good
 
 
-@wrong("detr.right_boxes", "as many as possible: the optimal matching")
+@wrong(
+    "detr.right_boxes",
+    "as many as possible: the optimal matching",
+    says="You find as many right boxes as possible.",
+)
 def _(overlap, threshold):
     good = np.zeros(len(overlap), bool)
     i, k = linear_sum_assignment(overlap >= threshold, maximize=True)
@@ -1964,7 +2362,11 @@ def _(overlap, threshold):
     return good
 
 
-@wrong("detr.right_boxes", "gives the objects that were taken")
+@wrong(
+    "detr.right_boxes",
+    "gives the objects that were taken",
+    says="You return which objects were taken, (K,).",
+)
 def _(overlap, threshold):
     free = np.ones(overlap.shape[1], bool)
     for row in overlap:
@@ -1974,7 +2376,11 @@ def _(overlap, threshold):
     return ~free
 
 
-@wrong("detr.right_boxes", "each object its best box")
+@wrong(
+    "detr.right_boxes",
+    "each object its best box",
+    says="You go object by object and give each the box",
+)
 def _(overlap, threshold):
     good = np.zeros(len(overlap), bool)
     if len(overlap):
@@ -1983,7 +2389,11 @@ def _(overlap, threshold):
     return good
 
 
-@wrong("detr.right_boxes", "stops at the first box that is wrong")
+@wrong(
+    "detr.right_boxes",
+    "stops at the first box that is wrong",
+    says="Your loop ends with the first box that is",
+)
 def _(overlap, threshold):
     free, good = np.ones(overlap.shape[1], bool), np.zeros(len(overlap), bool)
     for i, row in enumerate(overlap):
@@ -1994,7 +2404,7 @@ def _(overlap, threshold):
     return good
 
 
-@wrong("detr.right_boxes", "an IoU of one half always")
+@wrong("detr.right_boxes", "an IoU of one half always", says="Your threshold is always 0.5.")
 def _(overlap, threshold):
     def best(row, free):
         return np.where(free, row, -1).argmax() if len(row) else None
@@ -2002,7 +2412,11 @@ def _(overlap, threshold):
     return taking(overlap, 0.5, best)
 
 
-@wrong("detr.right_boxes", "clears columns of the caller's overlap")
+@wrong(
+    "detr.right_boxes",
+    "clears columns of the caller's overlap",
+    says="Your function changes its argument overlap in",
+)
 def _(overlap, threshold):
     good = []
     for row in overlap:
@@ -2013,7 +2427,11 @@ def _(overlap, threshold):
     return np.array(good, bool)
 
 
-@wrong("detr.right_boxes", "fails without objects: argmax of nothing")
+@wrong(
+    "detr.right_boxes",
+    "fails without objects: argmax of nothing",
+    says="attempt to get argmax of an empty sequence",
+)
 def _(overlap, threshold):
     free, good = np.ones(overlap.shape[1], bool), np.zeros(len(overlap), bool)
     for i in range(len(overlap)):
@@ -2024,7 +2442,7 @@ def _(overlap, threshold):
     return good
 
 
-@wrong("detr.right_boxes", "taken overlaps count as 0, and a threshold of 0 is enough")
+@right("detr.right_boxes", "taken overlaps count as 0")
 def _(overlap, threshold):
     free, good = np.ones(overlap.shape[1], bool), np.zeros(len(overlap), bool)
     for i, row in enumerate(overlap):
@@ -2065,80 +2483,118 @@ def curve(scores, right):
     return hits, hits / np.arange(1, len(hits) + 1)
 
 
-@wrong("detr.average_precision", "not sorted")
+@wrong("detr.average_precision", "not sorted", says="You take the boxes as they come.")
 def _(scores, right, objects):
     hits = right.cumsum()
     precision = hits / np.arange(1, len(hits) + 1)
     return sum(precision[hits >= m].max(initial=0) for m in range(1, objects + 1)) / objects
 
 
-@wrong("detr.average_precision", "sorted from the least sure on")
+@wrong(
+    "detr.average_precision",
+    "sorted from the least sure on",
+    says="You begin with the least sure box:",
+)
 def _(scores, right, objects):
     hits, precision = curve(-scores, right)
     return sum(precision[hits >= m].max(initial=0) for m in range(1, objects + 1)) / objects
 
 
-@wrong("detr.average_precision", "the mean over the objects that were found")
+@wrong(
+    "detr.average_precision",
+    "the mean over the objects that were found",
+    says="Objects that are never found are left out of",
+)
 def _(scores, right, objects):
     hits, precision = curve(scores, right)
     found = [precision[hits >= m].max() for m in range(1, right.sum() + 1)]
     return float(np.mean(found)) if found else 0.0
 
 
-@wrong("detr.average_precision", "precision where the m-th is found, not the best after it")
+@wrong(
+    "detr.average_precision",
+    "precision where the m-th is found, not the best after it",
+    says="You take the precision at the moment when an",
+)
 def _(scores, right, objects):
     hits, precision = curve(scores, right)
     return precision[right[np.argsort(-scores)]].sum() / objects
 
 
-@wrong("detr.average_precision", "the mean precision of all boxes")
+@wrong(
+    "detr.average_precision",
+    "the mean precision of all boxes",
+    says="You take the mean over all boxes, the wrong",
+)
 def _(scores, right, objects):
     return float(curve(scores, right)[1].mean()) if len(scores) else 0.0
 
 
-@wrong("detr.average_precision", "the precision at the end")
+@wrong(
+    "detr.average_precision",
+    "the precision at the end",
+    says="This is the precision of all boxes, one",
+)
 def _(scores, right, objects):
     return float(right.mean()) if len(right) else 0.0
 
 
-@wrong("detr.average_precision", "recall")
+@wrong("detr.average_precision", "recall", says="This is the recall: the share of objects that")
 def _(scores, right, objects):
     return right.sum() / objects
 
 
-@wrong("detr.average_precision", "exactly m found")
+@wrong(
+    "detr.average_precision", "exactly m found", says="You take the precision at the moment when an"
+)
 def _(scores, right, objects):
     hits, precision = curve(scores, right)
     return sum(precision[hits == m].max(initial=0) for m in range(1, objects + 1)) / objects
 
 
-@wrong("detr.average_precision", "m from 0")
+@wrong("detr.average_precision", "m from 0", says="You count the objects from 0:")
 def _(scores, right, objects):
     hits, precision = curve(scores, right)
     return sum(precision[hits >= m].max(initial=0) for m in range(objects)) / objects
 
 
-@wrong("detr.average_precision", "more than m found")
+@wrong(
+    "detr.average_precision",
+    "more than m found",
+    says="You ask for more than m objects, so the last",
+)
 def _(scores, right, objects):
     hits, precision = curve(scores, right)
     return sum(precision[hits > m].max(initial=0) for m in range(1, objects + 1)) / objects
 
 
-@wrong("detr.average_precision", "divides by the number of boxes")
+@wrong(
+    "detr.average_precision",
+    "divides by the number of boxes",
+    says="You divide by the number of boxes.",
+)
 def _(scores, right, objects):
     hits, precision = curve(scores, right)
     total = sum(precision[hits >= m].max(initial=0) for m in range(1, objects + 1))
     return total / max(len(scores), 1)
 
 
-@wrong("detr.average_precision", "the best so far instead of the best to come")
+@wrong(
+    "detr.average_precision",
+    "the best so far instead of the best to come",
+    says="You take the best precision so far.",
+)
 def _(scores, right, objects):
     hits, precision = curve(scores, right)
     best = np.maximum.accumulate(precision) if len(precision) else precision
     return best[right[np.argsort(-scores)]].sum() / objects
 
 
-@wrong("detr.average_precision", "eleven points of recall")
+@wrong(
+    "detr.average_precision",
+    "eleven points of recall",
+    says="You read the curve at eleven recalls, 0, 0.1",
+)
 def _(scores, right, objects):
     hits, precision = curve(scores, right)
     recall = hits / objects
@@ -2155,20 +2611,32 @@ def _(scores, right, objects):
     return float(np.trapezoid(np.concatenate([precision[:1], precision]), recall))
 
 
-@wrong("detr.average_precision", "precision counted from 0 boxes")
+@wrong(
+    "detr.average_precision",
+    "precision counted from 0 boxes",
+    says="You divide by the number of boxes before this",
+)
 def _(scores, right, objects):
     hits = right[np.argsort(-scores)].cumsum()
     precision = hits / np.maximum(np.arange(len(hits)), 1)
     return sum(precision[hits >= m].max(initial=0) for m in range(1, objects + 1)) / objects
 
 
-@wrong("detr.average_precision", "fails if not all are found: max of nothing")
+@wrong(
+    "detr.average_precision",
+    "fails if not all are found: max of nothing",
+    says="zero-size array to reduction operation",
+)
 def _(scores, right, objects):
     hits, precision = curve(scores, right)
     return float(np.mean([precision[hits >= m].max() for m in range(1, objects + 1)]))
 
 
-@wrong("detr.average_precision", "the scores are sorted and right is not")
+@wrong(
+    "detr.average_precision",
+    "the scores are sorted and right is not",
+    says="You take the boxes as they come.",
+)
 def _(scores, right, objects):
     order = np.sort(-scores)
     hits = right.cumsum()
@@ -2176,13 +2644,17 @@ def _(scores, right, objects):
     return sum(precision[hits >= m].max(initial=0) for m in range(1, objects + 1)) / objects
 
 
-@wrong("detr.average_precision", "boxes below one half are left out")
+@wrong(
+    "detr.average_precision",
+    "boxes below one half are left out",
+    says="You leave out boxes with a score of at most",
+)
 def _(scores, right, objects):
     hits, precision = curve(scores[scores > 0.5], right[scores > 0.5])
     return sum(precision[hits >= m].max(initial=0) for m in range(1, objects + 1)) / objects
 
 
-@wrong("detr.average_precision", "in per cent")
+@wrong("detr.average_precision", "in per cent", says="Wherever it fails, yours is 100 times the")
 def _(scores, right, objects):
     hits, precision = curve(scores, right)
     return sum(precision[hits >= m].max(initial=0) for m in range(1, objects + 1)) / objects * 100
@@ -2236,14 +2708,14 @@ class Layer(nn.Module):
         return self.around_feed_forward(x, self.feed_forward)
 
 
-@wrong("detr.QueryLayer", "the picture first")
+@wrong("detr.QueryLayer", "the picture first", says="The queries ask the picture first and each")
 class _(Layer):
     def forward(self, x, memory, queries, places):
         x = self.among(self.across(x, memory, queries, places), queries)
         return self.around_feed_forward(x, self.feed_forward)
 
 
-@wrong("detr.QueryLayer", "Pre-LN")
+@wrong("detr.QueryLayer", "Pre-LN", says="Your residuals normalize first, Pre-LN.")
 class _(Layer):
     def __init__(self, dim, heads, hidden):
         super().__init__(dim, heads, hidden)
@@ -2252,20 +2724,26 @@ class _(Layer):
         self.around_feed_forward = Residual(dim, norm_first=True)
 
 
-@wrong("detr.QueryLayer", "GELU")
+@wrong("detr.QueryLayer", "GELU", says="output in evaluation mode is wrong already:")
 class _(Layer):
     def __init__(self, dim, heads, hidden):
         super().__init__(dim, heads, hidden)
         self.feed_forward = FeedForward(dim, hidden, F.gelu)
 
 
-@wrong("detr.QueryLayer", "no attention among the queries")
+@wrong(
+    "detr.QueryLayer", "no attention among the queries", says="The queries never ask each other:"
+)
 class _(Layer):
     def among(self, x, queries):
         return x
 
 
-@wrong("detr.QueryLayer", "the queries attend to the picture twice")
+@wrong(
+    "detr.QueryLayer",
+    "the queries attend to the picture twice",
+    says="Both attentions go to the picture:",
+)
 class _(Layer):
     def forward(self, x, memory, queries, places):
         x = self.around_attention(x, lambda y: self.attention(y, memory, queries, places))
@@ -2273,13 +2751,21 @@ class _(Layer):
         return self.around_feed_forward(x, self.feed_forward)
 
 
-@wrong("detr.QueryLayer", "queries added to x before all")
+@wrong(
+    "detr.QueryLayer",
+    "queries added to x before all",
+    says="The places of the queries are added to x",
+)
 class _(Layer):
     def forward(self, x, memory, queries, places):
         return super().forward(x + queries, memory, queries, places)
 
 
-@wrong("detr.QueryLayer", "queries added to x, and to values, in self-attention")
+@wrong(
+    "detr.QueryLayer",
+    "queries added to x, and to values, in self-attention",
+    says="Among themselves the queries' places are part",
+)
 class _(Layer):
     def among(self, x, queries):
         zeros = torch.zeros_like(queries)
@@ -2288,25 +2774,39 @@ class _(Layer):
         )
 
 
-@wrong("detr.QueryLayer", "positions added to the memory's values")
+@wrong(
+    "detr.QueryLayer",
+    "positions added to the memory's values",
+    says="The places of the picture are part of what is",
+)
 class _(Layer):
     def across(self, x, memory, queries, places):
         return super().across(x, memory + places, queries, torch.zeros_like(places))
 
 
-@wrong("detr.QueryLayer", "no places of the picture")
+@wrong(
+    "detr.QueryLayer", "no places of the picture", says="The picture's tokens answer without their"
+)
 class _(Layer):
     def across(self, x, memory, queries, places):
         return super().across(x, memory, queries, torch.zeros_like(places))
 
 
-@wrong("detr.QueryLayer", "no queries in the cross-attention")
+@wrong(
+    "detr.QueryLayer",
+    "no queries in the cross-attention",
+    says="The picture is asked without the queries'",
+)
 class _(Layer):
     def across(self, x, memory, queries, places):
         return super().across(x, memory, torch.zeros_like(queries), places)
 
 
-@wrong("detr.QueryLayer", "only who asks has a place in self-attention")
+@wrong(
+    "detr.QueryLayer",
+    "only who asks has a place in self-attention",
+    says="Among themselves only those who ask have",
+)
 class _(Layer):
     def among(self, x, queries):
         return self.around_attention(
@@ -2314,7 +2814,11 @@ class _(Layer):
         )
 
 
-@wrong("detr.QueryLayer", "only who answers has a place in self-attention")
+@wrong(
+    "detr.QueryLayer",
+    "only who answers has a place in self-attention",
+    says="Among themselves only those who answer have",
+)
 class _(Layer):
     def among(self, x, queries):
         return self.around_attention(
@@ -2322,13 +2826,17 @@ class _(Layer):
         )
 
 
-@wrong("detr.QueryLayer", "no feed-forward network")
+@wrong("detr.QueryLayer", "no feed-forward network", says="The feed-forward network is missing:")
 class _(Layer):
     def forward(self, x, memory, queries, places):
         return self.across(self.among(x, queries), memory, queries, places)
 
 
-@wrong("detr.QueryLayer", "one residual with its norm for all three")
+@wrong(
+    "detr.QueryLayer",
+    "one residual with its norm for all three",
+    says="One residual is used for all three steps,",
+)
 class _(Layer):
     def forward(self, x, memory, queries, places):
         around = self.around_attention
@@ -2337,7 +2845,11 @@ class _(Layer):
         return around(x, self.feed_forward)
 
 
-@wrong("detr.QueryLayer", "the two residuals of the attentions exchanged")
+@wrong(
+    "detr.QueryLayer",
+    "the two residuals of the attentions exchanged",
+    says="output in evaluation mode is wrong already:",
+)
 class _(Layer):
     def forward(self, x, memory, queries, places):
         x = self.around_cross_attention(x, lambda y: self.attention(y, y, queries, queries))
@@ -2345,7 +2857,7 @@ class _(Layer):
         return self.around_feed_forward(x, self.feed_forward)
 
 
-@wrong("detr.QueryLayer", "the attentions exchanged")
+@wrong("detr.QueryLayer", "the attentions exchanged", says="The two attentions are exchanged:")
 class _(Layer):
     def forward(self, x, memory, queries, places):
         x = self.around_attention(x, lambda y: self.cross_attention(y, y, queries, queries))
@@ -2353,13 +2865,17 @@ class _(Layer):
         return self.around_feed_forward(x, self.feed_forward)
 
 
-@wrong("detr.QueryLayer", "residual added twice")
+@wrong("detr.QueryLayer", "residual added twice", says="The first step adds x once more than its")
 class _(Layer):
     def among(self, x, queries):
         return self.around_attention(x, lambda y: y + self.attention(y, y, queries, queries))
 
 
-@wrong("detr.QueryLayer", "the cross-attention asks with the x from before")
+@wrong(
+    "detr.QueryLayer",
+    "the cross-attention asks with the x from before",
+    says="output in evaluation mode is wrong already:",
+)
 class _(Layer):
     def forward(self, x, memory, queries, places):
         y = self.among(x, queries)
@@ -2369,32 +2885,38 @@ class _(Layer):
         return self.around_feed_forward(y, self.feed_forward)
 
 
-@wrong("detr.QueryLayer", "one attention for both")
+@wrong("detr.QueryLayer", "one attention for both", says="cross_attention.to_q.weight is")
 class _(Layer):
     def __init__(self, dim, heads, hidden):
         super().__init__(dim, heads, hidden)
         self.cross_attention = self.attention
 
 
-@wrong("detr.QueryLayer", "no residual around the attention")
+@wrong(
+    "detr.QueryLayer",
+    "no residual around the attention",
+    says="output in evaluation mode is wrong already:",
+)
 class _(Layer):
     def among(self, x, queries):
         return self.around_attention.norm(self.attention(x, x, queries, queries))
 
 
-@wrong("detr.QueryLayer", "hidden left at 4 dim")
+@wrong(
+    "detr.QueryLayer", "hidden left at 4 dim", says="feed_forward.up.weight has the shape (16, 4),"
+)
 class _(Layer):
     def __init__(self, dim, heads, hidden):
         super().__init__(dim, heads, 4 * dim)
 
 
-@wrong("detr.QueryLayer", "one head")
+@wrong("detr.QueryLayer", "one head", says="output in evaluation mode is wrong already:")
 class _(Layer):
     def __init__(self, dim, heads, hidden):
         super().__init__(dim, 1, hidden)
 
 
-@wrong("detr.QueryLayer", "memory detached")
+@wrong("detr.QueryLayer", "memory detached", says="gradient of memory is where the chain breaks:")
 class _(Layer):
     def forward(self, x, memory, queries, places):
         return super().forward(x, memory.detach(), queries, places)

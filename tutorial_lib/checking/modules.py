@@ -253,7 +253,8 @@ class Probe:
         inputs = [_leaf(x) for x in inputs]
         torch.manual_seed(2)  # of dropout
         out = module(*inputs)
-        results = [t for t in (out if isinstance(out, tuple) else (out,)) if torch.is_tensor(t)]
+        several = out if isinstance(out, (tuple, list)) else (out,)
+        results = [t for t in several if torch.is_tensor(t)]
         weights = [torch.arange(1, t.numel() + 1).cos().view(t.shape).to(t) for t in results]
         total = sum((w * t).sum() for w, t in zip(weights, results))
         if torch.is_tensor(total) and total.requires_grad:
@@ -313,7 +314,7 @@ def _leaf(x):
 
 
 def _detached(out):
-    if isinstance(out, tuple):
+    if isinstance(out, (tuple, list)):
         return tuple(map(_detached, out))
     return out.detach() if torch.is_tensor(out) else out
 

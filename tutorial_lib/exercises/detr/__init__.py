@@ -4,8 +4,8 @@ from tutorial_lib.exercises import in_files
 
 FILES = {  # in the order of the chapter: an exercise and the file that holds it
     "pairwise_iou": "boxes",
-    "generalized_iou": "boxes",
-    "matching_cost": "matching",
+    "generalized_iou": "generalized",
+    "matching_cost": "cost",
     "cheapest_matching": "matching",
     "assign": "assigning",
     "set_loss": "loss",
@@ -14,7 +14,7 @@ FILES = {  # in the order of the chapter: an exercise and the file that holds it
     "detr_from_nothing": "from_nothing",
     "augment": "hungarian",
     "iou_backward": "backward",
-    "right_boxes": "precision",
+    "right_boxes": "right",
     "average_precision": "precision",
     "QueryLayer": "decoder",
 }

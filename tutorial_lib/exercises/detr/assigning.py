@@ -139,3 +139,25 @@ def zero_for_none(cost):
     rows, columns = hungarian(cost)
     assigned[rows] = columns
     return assigned
+
+
+@assign.mistake(
+    """The first places get the columns, in the order of the pairs, whichever rows were chosen. What
+    does `rows` say?"""
+)
+def first_places_get_the_columns(cost):
+    assigned = np.full(len(cost), -1)
+    columns = linear_sum_assignment(cost)[1]
+    assigned[: len(columns)] = columns
+    return assigned
+
+
+@assign.mistake(
+    """Right where every object has a prediction. With fewer predictions than objects, pair number j
+    is taken for object j once more, now in the transposed table: the objects are its rows."""
+)
+def the_bug_transposed(cost):
+    assigned = np.full(len(cost), -1)
+    things, queries = linear_sum_assignment(cost.T)
+    assigned[queries] = np.arange(len(things))
+    return assigned

@@ -179,3 +179,37 @@ def gradient_of_the_edges(dG, a, b, generalized):
 )
 def always_generalized(dG, a, b, generalized):
     return _backward(dG, a, b, True)
+
+
+@iou_backward.mistake(
+    """dG is not in yours: every pair gets the gradient that it would have if the loss were G. What
+    does the chain begin with?"""
+)
+def loss_gradient_left_out(dG, a, b, generalized):
+    return _backward(np.ones_like(dG), a, b, generalized)
+
+
+@iou_backward.mistake(
+    """You take G for plain IoU always. Where `generalized` is set, U / C stands in it too."""
+)
+def never_generalized(dG, a, b, generalized):
+    return _backward(dG, a, b, False)
+
+
+@iou_backward.mistake(
+    """The areas are right, but of a's own area each side gets *itself* for a factor: A = w · h.
+    What is its derivative by w?"""
+)
+def own_area_by_its_own_side(dG, a, b, generalized):
+    right = _backward(dG, a, b, generalized)
+    dboxes = right["dboxes"].copy()
+    dboxes[:, 2:] += right["dU"][:, None] * (a[:, 2:] - a[:, 3:1:-1])
+    return right | {"dboxes": dboxes}
+
+
+@iou_backward.mistake(
+    """The areas are right, but dboxes is that of b. The task asks for a's; b stays where it is."""
+)
+def gradient_of_the_other_box(dG, a, b, generalized):
+    right = _backward(dG, a, b, generalized)
+    return right | {"dboxes": _backward(dG, b, a, generalized)["dboxes"]}

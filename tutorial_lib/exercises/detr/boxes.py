@@ -162,101 +162,60 @@ def union_first(a, b):
     return np_boxes.pairwise_iou(a, b)[::-1]
 
 
-generalized_iou = Exercise(
-    np_boxes.generalized_iou,
-    level=2,
-    minutes=5,
-    cases=two_lists,
-    hints=(
-        "The hull of two boxes: where does it begin on the left, where does it end? Compare with "
-        "the intersection.",
-        "Minimum and maximum change places, and nothing can be negative. What of the hull is in "
-        "neither box?",
-        "`low = np.minimum(a[..., :2], b[..., :2])` with a's edges as (N, 1, 4), `high` alike; "
-        "`hull = (high - low).prod(-1)`; then the formula of the task.",
-    ),
+@pairwise_iou.mistake(
+    """The union is right, but you divide by the smaller of the two areas: a box inside a larger one
+    gets 1. Of what is IoU a share?"""
 )
-
-
-def _hull(a, b):
-    a, b = edges_of(a)[:, None], edges_of(b)
-    low, high = np.minimum(a[..., :2], b[..., :2]), np.maximum(a[..., 2:], b[..., 2:])
-    return (high - low).prod(axis=-1)
-
-
-@generalized_iou.mistake(
-    """You divide by the union, not by the hull. Far apart the hull is many times the union, and
-    yours falls without end, where G stays above −1. Of what is C − U a share?"""
-)
-def share_of_the_union(a, b):
+def share_of_the_smaller_area(a, b):
     iou, union = np_boxes.pairwise_iou(a, b)
-    return iou - (_hull(a, b) - union) / union
+    return iou * union / np.minimum(a[:, None, 2:].prod(axis=-1), b[:, 2:].prod(axis=-1)), union
 
 
-@generalized_iou.mistake(
-    """You add the empty share of the hull: boxes far apart get the most. Should it count for two
-    boxes that much of their hull is empty?"""
+@pairwise_iou.mistake(
+    """The areas of the two boxes are right, but for the intersection each reaches the whole size to
+    either side of its middle. How far is an edge from it?"""
 )
-def empty_share_added(a, b):
-    iou, union = np_boxes.pairwise_iou(a, b)
-    return iou + (_hull(a, b) - union) / _hull(a, b)
-
-
-@generalized_iou.mistake(
-    """You subtract what of the hull *is* covered, U / C, not what is empty: equal boxes get 0. How
-    large is the part that neither box covers?"""
-)
-def covered_share(a, b):
-    iou, union = np_boxes.pairwise_iou(a, b)
-    return iou - union / _hull(a, b)
-
-
-@generalized_iou.mistake(
-    """Your hull is the intersection: maximum and minimum are still as in `pairwise_iou`. Where does
-    a box begin that holds both?"""
-)
-def intersection_for_hull(a, b):
-    iou, union = np_boxes.pairwise_iou(a, b)
+def whole_size_in_the_intersection(a, b):
+    low = np.maximum(a[:, None, :2] - a[:, None, 2:], b[:, :2] - b[:, 2:])
+    high = np.minimum(a[:, None, :2] + a[:, None, 2:], b[:, :2] + b[:, 2:])
+    common = (high - low).clip(0).prod(axis=-1)
+    union = a[:, None, 2:].prod(axis=-1) + b[:, 2:].prod(axis=-1) - common
     with np.errstate(all="ignore"):
-        return iou - (iou * union - union) / (iou * union)
+        return common / union, union
 
 
-@generalized_iou.mistake(
-    """Your hull is the intersection, of which a negative length may be left: maximum and minimum
-    are still as in `pairwise_iou`. Where does a box begin that holds both?"""
+@pairwise_iou.mistake(
+    """You add 1 to every length, as for boxes whose last pixel belongs to them. Here lengths are
+    numbers of any unit: a box from 0.2 to 0.6 is 0.4 long."""
 )
-def uncut_intersection_for_hull(a, b):
+def one_pixel_more(a, b):
+    one, other = edges_of(a)[:, None], edges_of(b)
+    low = np.maximum(one[..., :2], other[..., :2])
+    side = np.minimum(one[..., 2:], other[..., 2:]) - low + 1
+    common = side.clip(0).prod(axis=-1)
+    union = (a[:, None, 2:] + 1).prod(axis=-1) + (b[:, 2:] + 1).prod(axis=-1) - common
+    return common / union, union
+
+
+@pairwise_iou.mistake(
+    """Your union has the area of a twice and that of b not at all. Whose areas does it hold?"""
+)
+def area_of_a_twice(a, b):
+    return _iou(a, b, union=lambda one, other, common: 2 * one - common)
+
+
+@pairwise_iou.mistake(
+    """IoU is right, but with it you return the *intersection*. Which area does the task ask for?"""
+)
+def returns_the_intersection(a, b):
     iou, union = np_boxes.pairwise_iou(a, b)
-    a, b = edges_of(a)[:, None], edges_of(b)
-    low, high = np.maximum(a[..., :2], b[..., :2]), np.minimum(a[..., 2:], b[..., 2:])
-    hull = (high - low).prod(axis=-1)
-    with np.errstate(all="ignore"):
-        return iou - (hull - union) / hull
+    return iou, iou * union
 
 
-@generalized_iou.mistake(
-    """You take the numbers for edges when you look for the hull. They are a middle and a size:
-    where is the left edge?"""
+@pairwise_iou.mistake(
+    """Your union is 0 for boxes that do not meet. They cover something all the same: how much is
+    covered by at least one of them?"""
 )
-def hull_of_the_numbers(a, b):
+def no_union_where_apart(a, b):
     iou, union = np_boxes.pairwise_iou(a, b)
-    low = np.minimum(a[:, None, :2], b[:, :2])
-    hull = (np.maximum(a[:, None, 2:], b[:, 2:]) - low).prod(axis=-1)
-    with np.errstate(all="ignore"):
-        return iou - (hull - union) / hull
-
-
-@generalized_iou.mistake(
-    """This is the loss, 1 − G: equal boxes get 0. The task asks for G itself, which is 1 for
-    them."""
-)
-def the_loss(a, b):
-    return 1 - np_boxes.generalized_iou(a, b)
-
-
-@generalized_iou.mistake(
-    """You return the plain IoU. Two boxes that do not meet get 0, however far apart they are, and
-    nobody knows in which direction to move. What does the hull say?"""
-)
-def plain_iou(a, b):
-    return np_boxes.pairwise_iou(a, b)[0]
+    return iou, np.where(iou > 0, union, 0)

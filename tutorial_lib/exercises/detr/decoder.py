@@ -189,3 +189,94 @@ class AddsXTwice(_Parts):
 class NeverThinks(_Parts):
     def think(self, x):
         return x
+
+
+@QueryLayer.mistake(
+    """Your residuals normalize first, Pre-LN. The task wants LN(x + f(x)): what is the second
+    argument of `Residual`?"""
+)
+class NormalizesFirst(_Parts):
+    def __init__(self, dim, heads, hidden):
+        super().__init__(dim, heads, hidden)
+        self.around_attention = Residual(dim, norm_first=True)
+        self.around_cross_attention = Residual(dim, norm_first=True)
+        self.around_feed_forward = Residual(dim, norm_first=True)
+
+
+@QueryLayer.mistake(
+    """Both attentions go to the picture: the queries never ask each other. Who answers in the first
+    step?"""
+)
+class AsksThePictureTwice(_Parts):
+    def among(self, x, memory, queries, places):
+        return self.around_attention(x, lambda y: self.attention(y, memory, queries, places))
+
+
+@QueryLayer.mistake(
+    """Among themselves the queries' places are part of the values too: you add them to the tokens
+    that answer. `PlacedAttention` adds them to queries and keys alone."""
+)
+class PlacesInTheValues(_Parts):
+    def among(self, x, memory, queries, places):
+        none = torch.zeros_like(queries)
+        return self.around_attention(
+            x, lambda y: self.attention(y + queries, y + queries, none, none)
+        )
+
+
+@QueryLayer.mistake(
+    """The places of the picture are part of what is read: you add them to the memory itself.
+    `PlacedAttention` adds them to the keys alone."""
+)
+class PlacesInTheMemory(_Parts):
+    def look(self, x, memory, queries, places):
+        return super().look(x, memory + places, queries, torch.zeros_like(places))
+
+
+@QueryLayer.mistake(
+    """Among themselves only those who *ask* have places. They answer each other: what places do
+    those have who answer?"""
+)
+class OnlyAskersHavePlaces(_Parts):
+    def among(self, x, memory, queries, places):
+        return self.around_attention(x, lambda y: self.attention(y, y, queries, 0 * queries))
+
+
+@QueryLayer.mistake(
+    """Among themselves only those who *answer* have places. What places do those have who ask?"""
+)
+class OnlyAnswerersHavePlaces(_Parts):
+    def among(self, x, memory, queries, places):
+        return self.around_attention(x, lambda y: self.attention(y, y, 0 * queries, queries))
+
+
+@QueryLayer.mistake(
+    """The two attentions are exchanged: `attention` is for the queries among themselves,
+    `cross_attention` for the picture."""
+)
+class AttentionsExchanged(_Parts):
+    def among(self, x, memory, queries, places):
+        return self.around_attention(x, lambda y: self.cross_attention(y, y, queries, queries))
+
+    def look(self, x, memory, queries, places):
+        return self.around_cross_attention(x, lambda y: self.attention(y, memory, queries, places))
+
+
+@QueryLayer.mistake(
+    """One residual is used for all three steps, with its norm. Which is around which part?"""
+)
+class OneResidualForAll(_Parts):
+    def forward(self, x, memory, queries, places):
+        around = self.around_attention
+        x = around(x, lambda y: self.attention(y, y, queries, queries))
+        x = around(x, lambda y: self.cross_attention(y, memory, queries, places))
+        return around(x, self.feed_forward)
+
+
+@QueryLayer.mistake(
+    """The first step adds x once more than its residual does. `Residual` adds what the function
+    gives to x: what should the function leave out?"""
+)
+class AddsXTwiceAtFirst(_Parts):
+    def among(self, x, memory, queries, places):
+        return self.around_attention(x, lambda y: y + self.attention(y, y, queries, queries))

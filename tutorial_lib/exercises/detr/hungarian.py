@@ -175,3 +175,12 @@ def follows_its_nose(reduced, row_of, i):
         lengths[following], before[following], settled[following] = so_far, column, True
         column, row = following, row_of[following]
     return _handed_on(row_of, i, before, column), np.minimum(lengths, so_far)
+
+
+@augment.mistake(
+    """Lengths that are at least as long as the path's are infinite in yours. What does the task put
+    there?"""
+)
+def infinite_beyond_the_end(reduced, row_of, i):
+    lengths, before, column, so_far = _search(reduced, row_of, i)
+    return _handed_on(row_of, i, before, column), np.where(lengths < so_far, lengths, np.inf)

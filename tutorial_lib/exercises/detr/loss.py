@@ -5,7 +5,7 @@ import torch.nn.functional as F
 
 from tutorial_lib.checking import Exercise
 from tutorial_lib.exercises.detr.pairs import random_boxes
-from tutorial_lib.layers.boxes import cxcywh_to_xyxy, giou
+from tutorial_lib.layers.boxes import cxcywh_to_xyxy, giou, iou
 
 
 def set_loss(logits, boxes, classes, true_boxes, assigned):
@@ -260,3 +260,36 @@ def every_box_is_held_against_one(logits, boxes, classes, true_boxes, assigned):
     picture = torch.arange(B).repeat_interleave(N)
     chosen = boxes.flatten(0, 1), true_boxes[picture, assigned.clamp(min=0).flatten()]
     return _loss(logits, boxes, classes, true_boxes, assigned, pairs=lambda *_: chosen)
+
+
+@set_loss.mistake(
+    """You use the plain IoU: a box that does not meet its object has no gradient then. Which
+    function does the task name?"""
+)
+def plain_iou(logits, boxes, classes, true_boxes, assigned):
+    def part(logits, target, weights, found, wanted):
+        overlap = iou(cxcywh_to_xyxy(found), cxcywh_to_xyxy(wanted))
+        return {"giou": (1 - overlap).sum() / (classes >= 0).sum()}
+
+    return _loss(logits, boxes, classes, true_boxes, assigned, part=part)
+
+
+@set_loss.mistake(
+    """Your l1 and giou are weighed already, by 5 and 2. The task asks for the three parts as they
+    are; the weights come with the training step."""
+)
+def weighed_already(logits, boxes, classes, true_boxes, assigned):
+    parts = _loss(logits, boxes, classes, true_boxes, assigned)
+    return {"class": parts["class"], "l1": 5 * parts["l1"], "giou": 2 * parts["giou"]}
+
+
+@set_loss.mistake(
+    """Your target is the *number* of the object, which is where it stands in the list. Of which
+    class is it?"""
+)
+def number_for_class(logits, boxes, classes, true_boxes, assigned):
+    def target(right, picture, query, thing):
+        nothing = logits.shape[-1] - 1
+        return assigned.where(assigned >= 0, nothing).clamp(max=nothing)
+
+    return _loss(logits, boxes, classes, true_boxes, assigned, target=target)

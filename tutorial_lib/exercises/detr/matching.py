@@ -1,164 +1,11 @@
-"""Who answers for whom: what a pair costs, and the cheapest way to make pairs."""
+"""Who answers for whom: the cheapest way to make pairs."""
 
-from itertools import permutations
+from itertools import combinations, permutations
 
 import numpy as np
 
 from tutorial_lib.checking import Exercise
-from tutorial_lib.exercises.detr.pairs import random_boxes
 from tutorial_lib.from_scratch import matching as np_matching
-from tutorial_lib.from_scratch.boxes import edges, generalized_iou, pairwise_iou
-
-
-def predictions_and_objects(rng):
-    for N, K, C in [(2, 1, 2), (3, 2, 3), (1, 2, 1), (4, 3, 2), (2, 4, 5), (5, 3, 4)]:
-        yield _drawn(rng, N, K, C)
-    same_class = _drawn(rng, 4, 3, 3)
-    yield same_class | {"classes": np.array([1, 1, 0])}
-    sure = np.zeros((3, 3))
-    sure[range(3), [2, 0, 2]] = 1.0  # a probability of 0 has no logarithm
-    yield _drawn(rng, 3, 2, 2) | {"p": sure}
-    single = _drawn(rng, 3, 2, 4)
-    yield {k: x if k == "classes" else x.astype(np.float32) for k, x in single.items()}
-
-
-def _drawn(rng, N, K, C):
-    p = np.exp(rng.normal(size=(N, C + 1)))
-    return dict(
-        p=p / p.sum(axis=1, keepdims=True),
-        boxes=random_boxes(rng, N),
-        classes=rng.integers(C, size=K),
-        true_boxes=random_boxes(rng, K),
-    )
-
-
-matching_cost = Exercise(
-    np_matching.matching_cost,
-    level=2,
-    minutes=6,
-    cases=predictions_and_objects,
-    hints=(
-        "Three tables of shape (N, K), one for each term. A row belongs to a prediction, a column "
-        "to an object.",
-        "Which columns of p belong to the classes of the K objects? A list of numbers can be an "
-        "index. For the distances, let one of the two have an axis more.",
-        "`p[:, classes]` is (N, K). `boxes[:, None] - true_boxes` is (N, K, 4): absolute values, "
-        "then the sum over the last axis. Then 5, 2 and the signs as in the task.",
-    ),
-)
-
-
-def _cost(p, boxes, classes, true_boxes, *, likely=None, apart=None, overlap=None, weights=(5, 2)):
-    """`matching_cost` with another term."""
-    likely = p[:, classes] if likely is None else likely
-    apart = np.abs(boxes[:, None] - true_boxes).sum(axis=-1) if apart is None else apart
-    overlap = generalized_iou(boxes, true_boxes) if overlap is None else overlap
-    return -likely + weights[0] * apart - weights[1] * overlap
-
-
-@matching_cost.mistake(
-    """Your probability has the wrong sign: a prediction that is sure of the right class costs more.
-    The assignment looks for the *smallest* total: what should be small?"""
-)
-def probability_costs(p, boxes, classes, true_boxes):
-    return _cost(p, boxes, classes, true_boxes, likely=-p[:, classes])
-
-
-@matching_cost.mistake(
-    """You take the logarithm, as the loss does. The cost takes the probability itself: it is at
-    most 1, as large as the other terms, and finite where p is 0."""
-)
-def log_probability(p, boxes, classes, true_boxes):
-    with np.errstate(divide="ignore"):
-        return _cost(p, boxes, classes, true_boxes, likely=np.log(p[:, classes]))
-
-
-@matching_cost.mistake(
-    """A large overlap costs more in yours: the sign of generalized IoU. Should a pair that lies on
-    top of each other be cheap or dear?"""
-)
-def overlap_costs(p, boxes, classes, true_boxes):
-    return _cost(p, boxes, classes, true_boxes, weights=(5, -2))
-
-
-@matching_cost.mistake(
-    """You take the mean over the four numbers of a box, and so a quarter of the distance. The task
-    takes their sum."""
-)
-def mean_distance(p, boxes, classes, true_boxes):
-    return _cost(
-        p, boxes, classes, true_boxes, apart=np.abs(boxes[:, None] - true_boxes).mean(axis=-1)
-    )
-
-
-@matching_cost.mistake(
-    """This is the Euclidean distance. L1 is the sum of the absolute differences: where is a square
-    or a root in yours?"""
-)
-def euclidean_distance(p, boxes, classes, true_boxes):
-    squares = (boxes[:, None] - true_boxes) ** 2
-    return _cost(p, boxes, classes, true_boxes, apart=np.sqrt(squares.sum(axis=-1)))
-
-
-@matching_cost.mistake(
-    """You compare corners. The distance is that of the four numbers as they are, cx, cy, w, h: in
-    corners the size would count in each of them."""
-)
-def distance_of_corners(p, boxes, classes, true_boxes):
-    a, b = edges(boxes), edges(true_boxes)
-    return _cost(p, boxes, classes, true_boxes, apart=np.abs(a[:, None] - b).sum(axis=-1))
-
-
-@matching_cost.mistake(
-    """The weights are exchanged: 5 belongs to the distance, 2 to the overlap."""
-)
-def weights_exchanged(p, boxes, classes, true_boxes):
-    return _cost(p, boxes, classes, true_boxes, weights=(2, 5))
-
-
-@matching_cost.mistake("""All three terms are there, but not their weights of 5 and 2.""")
-def without_weights(p, boxes, classes, true_boxes):
-    return _cost(p, boxes, classes, true_boxes, weights=(1, 1))
-
-
-@matching_cost.mistake(
-    """You use the plain IoU. Pairs that do not meet all cost the same then, as far as it is
-    concerned. Which of your two functions does the task name?"""
-)
-def plain_overlap(p, boxes, classes, true_boxes):
-    return _cost(p, boxes, classes, true_boxes, overlap=pairwise_iou(boxes, true_boxes)[0])
-
-
-@matching_cost.mistake(
-    """You use 1 − G. That adds 2 to every number and changes no matching, so it is no error of
-    thought; the task, like the paper's code, leaves the 1 out."""
-)
-def two_more(p, boxes, classes, true_boxes):
-    return _cost(p, boxes, classes, true_boxes) + 2
-
-
-@matching_cost.mistake(
-    """Yours is transposed: objects by predictions. Rows belong to predictions, (N, K)."""
-)
-def transposed(p, boxes, classes, true_boxes):
-    return _cost(p, boxes, classes, true_boxes).T
-
-
-@matching_cost.mistake(
-    """You take the largest probability of a prediction, whatever its class. What counts is how sure
-    it is of *this* object's class."""
-)
-def of_its_own_class(p, boxes, classes, true_boxes):
-    best = np.broadcast_to(p.max(axis=1)[:, None], (len(p), len(classes)))
-    return _cost(p, boxes, classes, true_boxes, likely=best)
-
-
-@matching_cost.mistake(
-    """You subtract what is *not* the class, 1 − p, or add it with a minus: whatever is sure of the
-    right class costs more. The assignment looks for the smallest total: what should be small?"""
-)
-def the_rest_of_the_probability(p, boxes, classes, true_boxes):
-    return _cost(p, boxes, classes, true_boxes, likely=1 - p[:, classes])
 
 
 def costs(rng):
@@ -300,3 +147,41 @@ def the_total(cost):
 )
 def a_list(cost):
     return np_matching.cheapest_matching(cost).tolist()
+
+
+@cheapest_matching.mistake(
+    """The numbers are right, in a plain list, with None for none. The task asks for an array of
+    whole numbers: which number stands for none?"""
+)
+def none_for_none(cost):
+    return [None if k < 0 else k for k in np_matching.cheapest_matching(cost).tolist()]
+
+
+@cheapest_matching.mistake(
+    """You try each choice of predictions in one order only, the rising one (`combinations`): object
+    1 never gets an earlier prediction than object 0. Which function gives all orders?"""
+)
+def rising_order_only(cost):
+    N, K = cost.shape
+    chosen = min(combinations(range(N), K), key=lambda c: cost[list(c), range(K)].sum())
+    return _assigned(chosen, N)
+
+
+@cheapest_matching.mistake(
+    """Your price of a list is the sum of whole rows, `cost[list(chosen)]`, which is the same in
+    whatever order the objects stand. A pair costs one number: from which column?"""
+)
+def sum_of_whole_rows(cost):
+    N, K = cost.shape
+    return _assigned(min(_choices(cost), key=lambda c: cost[list(c)].sum()), N)
+
+
+@cheapest_matching.mistake(
+    """Right if the cheapest total is below zero: your search starts from a best total of 0, and
+    nothing dearer is ever kept. From what should it start?"""
+)
+def best_starts_at_zero(cost):
+    N, K = cost.shape
+    found = np_matching.cheapest_matching(cost)
+    total = sum(cost[i, k] for i, k in enumerate(found) if k >= 0)
+    return found if total < 0 else np.full(N, -1)

@@ -249,3 +249,47 @@ class NormalizesInEveryLayer(_Parts):
 class BoxesFirst(_Parts):
     def read(self, x):
         return super().read(x)[::-1]
+
+
+@DETR.mistake(
+    """The queries are what your decoder starts from, and the layers get no places for them. The
+    task starts from zeros and gives the queries to every layer."""
+)
+class QueriesOnlyAtTheStart(_Parts):
+    def start(self, memory):
+        return self.queries.expand(len(memory), -1, -1)
+
+    def decode(self, x, memory, places):
+        for layer in self.decoder:
+            x = layer(x, memory, 0 * self.queries, places)
+        return x
+
+
+@DETR.mistake(
+    """Your decoder gets no positions of the picture: it knows what is there, and not where. What is
+    the last argument of its layers for?"""
+)
+class DecoderWithoutPositions(_Parts):
+    def decode(self, x, memory, places):
+        return super().decode(x, memory, 0 * places)
+
+
+@DETR.mistake(
+    """The positions are added to the tokens, and no layer gets them as places. What do the layers
+    take beside the tokens, and what should the values hold?"""
+)
+class PositionsInTheTokensOnly(_Parts):
+    def encode(self, memory, places):
+        return super().encode(memory + places, 0 * places)
+
+    def decode(self, x, memory, places):
+        return super().decode(x, memory, 0 * places)
+
+
+@DETR.mistake(
+    """Your tokens go down the columns of the map; the positions are counted row by row. In which
+    order does `flatten` take the places?"""
+)
+class TokensColumnByColumn(_Parts):
+    def tokens(self, features):
+        return features.mT.flatten(2).mT

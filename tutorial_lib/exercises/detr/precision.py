@@ -1,27 +1,8 @@
-"""How good a detector is: which boxes count as right, and average precision."""
+"""How good a detector is: average precision."""
 
 import numpy as np
 
 from tutorial_lib.checking import Exercise
-
-
-def right_boxes(overlap, threshold):
-    """Which boxes of one picture and one class count as right.
-
-    overlap (D, K): the IoU of each box with each object of its class, the surest box first
-    threshold: the least IoU that is enough
-    ->  bool (D,)
-
-    Box by box: each takes the object that it overlaps most of those that are still free, if that is
-    enough, and counts as right. An object is taken once.
-    """
-    D, K = overlap.shape
-    right, free = np.zeros(D, dtype=bool), np.ones(K, dtype=bool)
-    for i in range(D if K else 0):
-        best = np.where(free, overlap[i], -1).argmax()
-        if free[best] and overlap[i, best] >= threshold:
-            right[i], free[best] = True, False
-    return right
 
 
 def average_precision(scores, right, objects):
@@ -39,104 +20,6 @@ def average_precision(scores, right, objects):
     precision = hits / np.arange(1, len(hits) + 1)
     best = [precision[hits >= count].max(initial=0.0) for count in range(1, objects + 1)]
     return float(np.mean(best))
-
-
-def overlaps(rng):
-    """The second box is a duplicate in the first case."""
-    yield dict(overlap=np.array([[0.8], [0.7]]), threshold=0.5)
-    yield dict(overlap=np.array([[0.6, 0.7], [0.2, 0.9], [0.55, 0.1]]), threshold=0.5)
-    yield dict(overlap=np.array([[0.9, 0.0], [0.8, 0.6], [0.3, 0.65]]), threshold=0.5)
-    yield dict(overlap=np.array([[0.5, 0.4], [0.75, 0.75]]), threshold=0.5)
-    yield dict(overlap=np.array([[0.74, 0.1], [0.75, 0.2]]), threshold=0.75)
-    yield dict(overlap=np.zeros((3, 0)), threshold=0.5)
-    yield dict(overlap=np.zeros((0, 2)), threshold=0.5)
-    for D, K in [(4, 2), (5, 3), (8, 4), (3, 5)]:
-        yield dict(overlap=rng.uniform(size=(D, K)), threshold=0.5)
-        yield dict(overlap=rng.uniform(size=(D, K)), threshold=0.75)
-
-
-right_boxes = Exercise(
-    right_boxes,
-    level=2,
-    minutes=10,
-    cases=overlaps,
-    hints=(
-        "Two boxes lie on one object. What are they worth together? Keep a list of the objects "
-        "that are still free.",
-        "For each box look only at free objects: among them it takes the one with the largest "
-        "overlap. What if there is none, or not enough?",
-        "`np.where(free, overlap[i], -1).argmax()` is the best free object. If its overlap is at "
-        "least the threshold: `right[i] = True`, `free[best] = False`.",
-    ),
-)
-
-
-def _judged(overlap, threshold, *, takes=True, enough=np.greater_equal, only_free=True):
-    D, K = overlap.shape
-    right, free = np.zeros(D, dtype=bool), np.ones(K, dtype=bool)
-    for i in range(D if K else 0):
-        best = (np.where(free, overlap[i], -1) if only_free else overlap[i]).argmax()
-        if free[best] and enough(overlap[i, best], threshold):
-            right[i] = True
-            free[best] = not takes
-    return right
-
-
-@right_boxes.mistake(
-    """Duplicates count as right: a detector that says everything twice loses nothing in yours. How
-    often may an object be found?"""
-)
-def duplicates_count(overlap, threshold):
-    return _judged(overlap, threshold, takes=False)
-
-
-@right_boxes.mistake(
-    """A box whose best object is taken counts as wrong at once. The task lets it take the best of
-    those that are still *free*."""
-)
-def gives_up_when_taken(overlap, threshold):
-    return _judged(overlap, threshold, only_free=False)
-
-
-@right_boxes.mistake(
-    """An overlap of just the threshold is not enough in yours. "At least" includes it."""
-)
-def more_than_the_threshold(overlap, threshold):
-    return _judged(overlap, threshold, enough=np.greater)
-
-
-@right_boxes.mistake(
-    """You go object by object and give each the box that overlaps it most. The surest box chooses
-    first, whatever comes later may overlap more: who is in the outer loop?"""
-)
-def object_by_object(overlap, threshold):
-    D, K = overlap.shape
-    right = np.zeros(D, dtype=bool)
-    for k in range(K if D else 0):
-        best = np.where(right, -1, overlap[:, k]).argmax()
-        right[best] |= overlap[best, k] >= threshold
-    return right
-
-
-@right_boxes.mistake(
-    """Your threshold is always 0.5. It is an argument: COCO asks for ten of them."""
-)
-def always_a_half(overlap, threshold):
-    return _judged(overlap, 0.5)
-
-
-@right_boxes.mistake(
-    """Each box takes the *first* free object that is enough, not the one that it overlaps most. A
-    later box may find its own taken."""
-)
-def first_that_is_enough(overlap, threshold):
-    D, K = overlap.shape
-    right, free = np.zeros(D, dtype=bool), np.ones(K, dtype=bool)
-    for i in range(D):
-        fits = np.flatnonzero(free & (overlap[i] >= threshold))
-        if len(fits):
-            right[i], free[fits[0]] = True, False
-    return right
 
 
 def scores_and_verdicts(rng):
@@ -235,3 +118,70 @@ def one_recall(scores, right, objects):
 def mean_over_boxes(scores, right, objects):
     _, precision = _curve(scores, right)
     return float(precision.mean()) if len(precision) else 0.0
+
+
+def _mean_of_best(hits, precision, counts, n):
+    return float(sum(precision[hits >= m].max(initial=0.0) for m in counts) / n)
+
+
+@average_precision.mistake(
+    """You count the objects from 0: "none or more" is always reached, and that all were found is
+    never asked. From where to where does m go?"""
+)
+def counts_from_zero(scores, right, objects):
+    return _mean_of_best(*_curve(scores, right), range(objects), objects)
+
+
+@average_precision.mistake(
+    """You ask for *more* than m objects, so the last one is never found. "That many or more" is
+    `>=`."""
+)
+def more_than_that_many(scores, right, objects):
+    return _mean_of_best(*_curve(scores, right), range(2, objects + 2), objects)
+
+
+@average_precision.mistake(
+    """You divide by the number of boxes. Over what does the task take the mean?"""
+)
+def over_the_number_of_boxes(scores, right, objects):
+    n = max(len(scores), 1)
+    return _mean_of_best(*_curve(scores, right), range(1, objects + 1), n)
+
+
+@average_precision.mistake(
+    """You take the best precision *so far*. The task looks the other way: the best at which that
+    many were found or more."""
+)
+def best_so_far(scores, right, objects):
+    _, precision = _curve(scores, right)
+    best = np.maximum.accumulate(precision)
+    return float(best[right[np.argsort(-scores)]].sum() / objects)
+
+
+@average_precision.mistake(
+    """You divide by the number of boxes *before* this one. After the first box one is taken: from
+    what do you count?"""
+)
+def one_box_too_few(scores, right, objects):
+    hits, _ = _curve(scores, right)
+    precision = hits / np.arange(len(hits)).clip(1)
+    return _mean_of_best(hits, precision, range(1, objects + 1), objects)
+
+
+@average_precision.mistake(
+    """You read the curve at eleven recalls, 0, 0.1 to 1, as one did until 2010. The task asks at
+    every object."""
+)
+def at_eleven_recalls(scores, right, objects):
+    hits, precision = _curve(scores, right)
+    recalls = np.linspace(0, 1, 11)
+    return float(np.mean([precision[hits / objects >= r].max(initial=0.0) for r in recalls]))
+
+
+@average_precision.mistake(
+    """You leave out boxes with a score of at most one half. No score is too low for the task: what
+    they find counts, and they come last."""
+)
+def unsure_boxes_left_out(scores, right, objects):
+    sure = scores > 0.5
+    return average_precision.reference(scores[sure], right[sure], objects)

@@ -217,3 +217,40 @@ def matched_by_probabilities(model, optimizer, images, classes, true_boxes):
     parts = set_loss(logits, boxes, classes, true_boxes, assigned)
     loss = parts["class"] + 5 * parts["l1"] + 2 * parts["giou"]
     return _learn(model, optimizer, loss)
+
+
+@training_step.mistake(
+    """You subtract giou, as in the cost of a matching. It is a loss already, 1 − G: what happens to
+    the boxes when you make it large?"""
+)
+def giou_subtracted(model, optimizer, images, classes, true_boxes):
+    model.train()
+    loss = _loss_of(model, images, classes, true_boxes, weights=(1, 5, -2))
+    return _learn(model, optimizer, loss)
+
+
+@training_step.mistake(
+    """You cut the gradient of each weight by itself. That turns its direction; the task cuts the
+    norm of all of them together."""
+)
+def each_weight_cut_by_itself(model, optimizer, images, classes, true_boxes):
+    model.train()
+    optimizer.zero_grad()
+    loss = _loss_of(model, images, classes, true_boxes)
+    loss.backward()
+    for weight in model.parameters():
+        nn.utils.clip_grad_norm_(weight, 1.0)
+    optimizer.step()
+    return loss.item()
+
+
+@training_step.mistake(
+    """Right without dropout: you match in evaluation mode, and learn from the answers of another
+    pass. Whose answers does the loss take?"""
+)
+def matched_in_evaluation_mode(model, optimizer, images, classes, true_boxes):
+    model.eval()
+    assigned = match(*model(images), classes, true_boxes)
+    model.train()
+    parts = set_loss(*model(images), classes, true_boxes, assigned)
+    return _learn(model, optimizer, parts["class"] + 5 * parts["l1"] + 2 * parts["giou"])
