@@ -1328,25 +1328,11 @@ class _(Parts):
         return x
 
 
-@wrong("detr.DETR", "queries begin at zero", says="right but for how queries begins.")
-class _(Parts):
-    def __init__(self, *sizes, **named):
-        super().__init__(*sizes, **named)
-        nn.init.zeros_(self.queries)
-
-
 @wrong("detr.DETR", "queries begin with deviation 0.02", says="right but for how queries begins.")
 class _(Parts):
     def __init__(self, *sizes, **named):
         super().__init__(*sizes, **named)
         nn.init.normal_(self.queries, std=0.02)
-
-
-@wrong("detr.DETR", "queries begin uniform", says="right but for how queries begins.")
-class _(Parts):
-    def __init__(self, *sizes, **named):
-        super().__init__(*sizes, **named)
-        nn.init.uniform_(self.queries)
 
 
 @wrong("detr.DETR", "queries are no parameter", says="queries is a plain tensor, expected a")
@@ -1404,7 +1390,7 @@ class _(Parts):
 @wrong("detr.DETR", "a pair for each layer", says="output in evaluation mode is wrong already:")
 class _(Parts):
     def forward(self, images):
-        return [super(type(self), self).forward(images)] * len(self.decoder)
+        return [Parts.forward(self, images)] * len(self.decoder)
 
 
 @wrong(
@@ -1433,17 +1419,6 @@ class _(Parts):
 class _(Parts):
     def heads(self, x):
         return self.class_head(x), cxcywh_to_xyxy(self.box_head(x).sigmoid())
-
-
-@wrong(
-    "detr.DETR",
-    "one image alone decides: the memory of the first for all",
-    says="output in evaluation mode is wrong already:",
-)
-class _(Parts):
-    def memory(self, images):
-        x, places = super().memory(images)
-        return x[:1].expand_as(x), places
 
 
 @right("detr.DETR", "Sequential as lists, einsum and repeats")
@@ -1475,7 +1450,7 @@ class _(nn.Module):
         return [self.class_head(x), 1 / (1 + torch.exp(-self.box_head(x)))]
 
 
-@right("detr.DETR", "image by image, truncated normal queries")
+@right("detr.DETR", "image by image")
 class _(Parts):
     def __init__(self, *sizes, **named):
         super().__init__(*sizes, **named)
@@ -2010,7 +1985,7 @@ def _(reduced, row_of, i):
 
 @wrong(
     "detr.augment",
-    "the cheapest matching of all seen rows, lengths of one step",
+    "lengths of one step",
     says="Wrong exactly where axis -1 of reduced has a",
 )
 def _(reduced, row_of, i):
@@ -2206,7 +2181,7 @@ def _(dG, a, b, generalized):
 
 @wrong(
     "detr.iou_backward",
-    "dU of U as I stands in it: total for dI swapped",
+    "dU and dI exchanged",
     says="dU and dI are exchanged.",
 )
 def _(dG, a, b, generalized):
