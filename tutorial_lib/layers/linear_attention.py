@@ -66,7 +66,7 @@ def attend_chunk(phi_q, phi_k, v, S, Z):
     return numerator / denominator, S + phi_k.mT @ v, Z + phi_k.sum(dim=-2)
 
 
-def causal_linear_attention(phi_q, phi_k, v, S=None, Z=None, chunk: int = 64):
+def causal_linear_attention(phi_q, phi_k, v, S=None, Z=None, chunk: int = 32):
     """N tokens, a chunk at a time: a chunk of 1 is the recurrent network, one of N the definition.
 
     S, Z  the state that earlier tokens have left, both or neither  ->  y (..., N, m), S, Z
