@@ -24,9 +24,9 @@ from tqdm import tqdm
 
 from tutorial_lib.layers.linear_attention import (
     LinearAttention,
-    causal_linear_attention,
+    attend_in_chunks,
     cumulative_attention,
-    elu_plus_one,
+    phi,
 )
 from tutorial_lib.measuring import benchmarking, records
 from tutorial_lib.models.efficient.pixels import SoftmaxAttention
@@ -43,7 +43,7 @@ def softmax_definition(q, k, v):
 
 
 def linear_definition(q, k, v):
-    A = (elu_plus_one(q) @ elu_plus_one(k).mT).tril()
+    A = (phi(q) @ phi(k).mT).tril()
     return A @ v / A.sum(-1, keepdim=True)
 
 
@@ -57,11 +57,11 @@ def methods(device):
         ),
         "linear, N × N": (linear_definition, linear_definition),
         "linear, cumulative": (
-            lambda q, k, v: cumulative_attention(elu_plus_one(q), elu_plus_one(k), v),
+            lambda q, k, v: cumulative_attention(phi(q), phi(k), v),
             linear_definition,
         ),
         "linear, chunks": (
-            lambda q, k, v: causal_linear_attention(elu_plus_one(q), elu_plus_one(k), v)[0],
+            lambda q, k, v: attend_in_chunks(phi(q), phi(k), v)[0],
             linear_definition,
         ),
     }
@@ -69,7 +69,7 @@ def methods(device):
         from tutorial_lib.kernels.linear_attention import linear_attention
 
         found["linear, our kernel"] = (
-            lambda q, k, v: linear_attention(elu_plus_one(q), elu_plus_one(k), v),
+            lambda q, k, v: linear_attention(phi(q), phi(k), v),
             linear_definition,
         )
     return found

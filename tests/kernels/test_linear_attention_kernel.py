@@ -19,7 +19,7 @@ import subprocess  # noqa: E402
 import sys  # noqa: E402
 
 from tutorial_lib.kernels.linear_attention import linear_attention  # noqa: E402
-from tutorial_lib.layers.linear_attention import causal_linear_attention, elu_plus_one  # noqa: E402
+from tutorial_lib.layers.linear_attention import attend_in_chunks, phi  # noqa: E402
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 CASES = [(1, 16), (7, 32), (16, 16), (33, 16), (50, 64)]  # N, d; a tile has 16 rows here
@@ -35,7 +35,7 @@ def tensors(N, d, dtype=torch.float32, heads=(1, 2)):
 def with_gradients(attention, qkv, do):
     """[out, dq, dk, dv], back through the feature map too"""
     q, k, v = qkv
-    out = attention(elu_plus_one(q), elu_plus_one(k), v)
+    out = attention(phi(q), phi(k), v)
     return [out.detach(), *torch.autograd.grad(out, qkv, do)]
 
 
@@ -59,7 +59,7 @@ def test_forward_and_backward(N, d):
     qkv, do = tensors(N, d)
     found = with_gradients(linear_attention, qkv, do)
     assert_near(found, exact(qkv, do.double()), 1e-5)
-    chunks = with_gradients(lambda *x: causal_linear_attention(*x, chunk=16)[0], qkv, do)
+    chunks = with_gradients(lambda *x: attend_in_chunks(*x, chunk=16)[0], qkv, do)
     assert_near(found, [x.double() for x in chunks], 1e-5)
 
 
@@ -70,7 +70,7 @@ def test_heads_and_images_do_not_mix():
 
 def test_earlier_tokens_do_not_see_later_ones():
     (q, k, v), _ = tensors(40, 16)
-    q, k = elu_plus_one(q), elu_plus_one(k)
+    q, k = phi(q), phi(k)
     later_k, later_v = k.detach().clone(), v.detach().clone()
     later_k[:, :, 20:], later_v[:, :, 20:] = 1e3, -1e3
     before, after = linear_attention(q, k, v), linear_attention(q, later_k, later_v)
@@ -90,7 +90,7 @@ def test_half_precision(dtype):
 @pytest.mark.parametrize("wanted", [0, 1, 2])
 def test_gradient_of_one_input_only(wanted):
     qkv, do = tensors(20, 16)
-    inputs = [elu_plus_one(qkv[0]), elu_plus_one(qkv[1]), qkv[2]]
+    inputs = [phi(qkv[0]), phi(qkv[1]), qkv[2]]
     inputs = [x.detach() for x in inputs]
     inputs[wanted].requires_grad_()
     linear_attention(*inputs).backward(do)

@@ -11,7 +11,7 @@ def features(N, batch=(2, 3), r=4, m=5, dtype=torch.float32):
     draw = torch.Generator().manual_seed(N)
     q, k = (torch.randn(*batch, N, r, generator=draw, dtype=dtype) for _ in range(2))
     v = torch.randn(*batch, N, m, generator=draw, dtype=dtype)
-    return [x.requires_grad_() for x in (la.elu_plus_one(q), la.elu_plus_one(k), v)]
+    return [x.requires_grad_() for x in (la.phi(q), la.phi(k), v)]
 
 
 def definition(phi_q, phi_k, v):
@@ -30,9 +30,9 @@ def step_by_step(phi_q, phi_k, v):
 FORMS = {
     "cumulative": la.cumulative_attention,
     "step by step": step_by_step,
-    "chunks of 1": lambda *x: la.causal_linear_attention(*x, chunk=1)[0],
-    "chunks of 3": lambda *x: la.causal_linear_attention(*x, chunk=3)[0],
-    "one chunk": lambda *x: la.causal_linear_attention(*x, chunk=99)[0],
+    "chunks of 1": lambda *x: la.attend_in_chunks(*x, chunk=1)[0],
+    "chunks of 3": lambda *x: la.attend_in_chunks(*x, chunk=3)[0],
+    "one chunk": lambda *x: la.attend_in_chunks(*x, chunk=99)[0],
 }
 
 
@@ -50,7 +50,7 @@ def test_all_forms_are_the_definition(N, form):
 
 def test_equals_numpy_forward_and_backward():
     given = features(7, dtype=torch.float64)
-    y, S, Z = la.causal_linear_attention(*given, chunk=3)
+    y, S, Z = la.attend_in_chunks(*given, chunk=3)
     arrays = [x.detach().numpy() for x in given]
     for found, wanted in zip((y, S, Z), np_linear.causal_linear_attention(*arrays)):
         torch.testing.assert_close(found.detach(), torch.from_numpy(wanted))
@@ -76,13 +76,13 @@ def test_a_state_is_not_changed_in_place():
     phi_q, phi_k, v = (x.detach() for x in features(4))
     S, Z = la.empty_state(phi_k, v)
     la.recurrent_step(phi_q[..., 0, :], phi_k[..., 0, :], v[..., 0, :], S, Z)
-    la.causal_linear_attention(phi_q, phi_k, v, S, Z)
+    la.attend_in_chunks(phi_q, phi_k, v, S, Z)
     assert not S.any() and not Z.any()
 
 
 def test_far_below_zero_something_is_left():
     x = torch.tensor([-30.0, -5.0, 0.0, 5.0], requires_grad=True)
-    phi = la.elu_plus_one(x)
+    phi = la.phi(x)
     torch.testing.assert_close(
         phi, torch.tensor([-30.0, -5.0, 0.0, 1.79176]).exp(), rtol=1e-4, atol=0
     )

@@ -7,9 +7,9 @@ what its `CausalLinearAttention` and autograd gave for these inputs, in float32 
 import torch
 
 from tutorial_lib.layers.linear_attention import (
-    causal_linear_attention,
+    attend_in_chunks,
     cumulative_attention,
-    elu_plus_one,
+    phi,
 )
 
 OUT = """
@@ -36,8 +36,8 @@ def test_equals_fast_transformers_forward_and_backward():
     k = torch.cos(2 * i - torch.arange(3.0)).requires_grad_()
     v = torch.sin(3 * i * torch.arange(1.0, 3.0)).requires_grad_()
     dy = torch.cos(torch.arange(10.0)).view(5, 2)
-    for form in (cumulative_attention, lambda *x: causal_linear_attention(*x, chunk=2)[0]):
-        y = form(elu_plus_one(q), elu_plus_one(k), v)
+    for form in (cumulative_attention, lambda *x: attend_in_chunks(*x, chunk=2)[0]):
+        y = form(phi(q), phi(k), v)
         found = [y, *torch.autograd.grad(y, (q, k, v), dy)]
         for x, wanted in zip(found, (read(OUT, 2), read(DQ, 3), read(DK, 3), read(DV, 2))):
             torch.testing.assert_close(x, wanted, rtol=0, atol=3e-6)

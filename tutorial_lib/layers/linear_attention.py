@@ -16,7 +16,7 @@ from torch import nn
 from tutorial_lib.layers.multi_head_attention import merge_heads, split_heads
 
 
-def elu_plus_one(x):
+def phi(x):
     """The paper's feature map: x + 1 above zero, exp(x) below; any shape. (PyTorch's own elu is
     exp(x) − 1 there: below −17 nothing of it is left in float32 when one is added again.)"""
     return torch.where(x > 0, x + 1, x.clamp(max=0).exp())
@@ -66,7 +66,7 @@ def attend_chunk(phi_q, phi_k, v, S, Z):
     return numerator / denominator, S + phi_k.mT @ v, Z + phi_k.sum(dim=-2)
 
 
-def causal_linear_attention(phi_q, phi_k, v, S=None, Z=None, chunk: int = 32):
+def attend_in_chunks(phi_q, phi_k, v, S=None, Z=None, chunk: int = 32):
     """N tokens, a chunk at a time: a chunk of 1 is the recurrent network, one of N the definition.
 
     S, Z  the state that earlier tokens have left, both or neither  ->  y (..., N, m), S, Z
@@ -101,7 +101,7 @@ class LinearAttention(nn.Module):
         dim / heads, are what the tokens before them have left, or None where there were none
         ->  y (B, N, dim), S, Z with these N in them"""
         q, k, v = (split_heads(to(x), self.heads) for to in (self.to_q, self.to_k, self.to_v))
-        z, S, Z = causal_linear_attention(elu_plus_one(q), elu_plus_one(k), v, S, Z)
+        z, S, Z = attend_in_chunks(phi(q), phi(k), v, S, Z)
         return self.to_out(merge_heads(z)), S, Z
 
 

@@ -5,6 +5,7 @@ import math
 import torch
 import torch.nn.functional as F
 
+from tutorial_lib.data.digits import digits
 from tutorial_lib.data.fashion_mnist import fashion_mnist
 from tutorial_lib.models.efficient.pixels import shifted
 
@@ -17,6 +18,11 @@ def pictures(split: str, count: int | None = None) -> torch.Tensor:
     images, _ = fashion_mnist(split, count)
     images = F.avg_pool2d(images[:, None], 2).flatten(1)
     return (images * LEVELS).long().clamp(max=LEVELS - 1)
+
+
+def digit_levels(part: str) -> torch.Tensor:
+    """Handwritten digits of 8 × 8: gray levels int64 (n, 64) in 0 … 16, row by row."""
+    return (16 * digits(part)[0]).round().long().flatten(1)
 
 
 def draw(pixels):
