@@ -119,7 +119,7 @@ def pixels_from_nothing():
 
 pixels_from_nothing = FromNothing(
     pixels_from_nothing,
-    minutes=40,
+    minutes=30,
     shapes=(torch.zeros(2, 64, dtype=torch.long), (2, 64, 17)),
     parameters=(5_000, 200_000),
     properties={

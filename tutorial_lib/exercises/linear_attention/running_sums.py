@@ -27,7 +27,7 @@ def _case(rng, batch, n, r, m):
 causal_linear_attention = Exercise(
     np_linear.causal_linear_attention,
     level=2,
-    minutes=15,
+    minutes=10,
     cases=sequences,
     memory=(
         _case(np.random.default_rng(0), (), 300, 8, 8),
