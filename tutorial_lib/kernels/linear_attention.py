@@ -20,7 +20,7 @@ few; libraries cut the sequence too, compute the tiles' sums in parallel and add
 of its own. Runs on CUDA tensors, or on CPU tensors in Triton's interpreter, as `flash_attention`.
 
 Sources: Katharopoulos et al. 2020 (arXiv 2006.16236), section 3.3.1, for the gradients; Yang et al.
-2023 (2312.06635), section 4, for the walk in tiles.
+2023 (2312.06635) for the walk in tiles.
 """
 
 import torch
@@ -138,7 +138,7 @@ def linear_attention(phi_q, phi_k, v):
     Returns (B, H, N, d) in the dtype of v; differentiable once.
     Raises TypeError for a wrong or mixed dtype, ValueError for a wrong shape or device,
         RuntimeError for CPU tensors without Triton's interpreter.
-    Source: Katharopoulos et al. 2020, arXiv 2006.16236, equations 10 to 12.
+    Source: Katharopoulos et al. 2020, arXiv 2006.16236, section 3.3.
     """
     # The demands are those of causal flash attention: equal shapes, dtypes and devices.
     phi_q, phi_k, v, *_ = flash._prepared(phi_q, phi_k, v, causal=True, scale=None)

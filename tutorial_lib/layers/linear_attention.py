@@ -2,7 +2,7 @@
 
 Katharopoulos et al., Transformers are RNNs: Fast Autoregressive Transformers with Linear Attention
 (ICML 2020, 2006.16236), section 3. The form in chunks is that of Hua et al., Transformer Quality in
-Linear Time (ICML 2022, 2202.10447), section 3.3, and of most models since.
+Linear Time (ICML 2022, 2202.10447), and of most models since.
 
     phi_q, phi_k (..., N, r) positive features of queries and keys, v (..., N, m)
     S (..., r, m), Z (..., r)  sums of φ(k) vᵀ and of φ(k) over all tokens so far: the state

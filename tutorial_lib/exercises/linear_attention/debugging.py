@@ -17,7 +17,7 @@ def chunked_attention(phi_Q, phi_K, V, chunk):
     """
     S = np.zeros((*V.shape[:-2], phi_K.shape[-1], V.shape[-1]))
     Z = np.zeros((*V.shape[:-2], phi_K.shape[-1], 1))
-    Y = np.empty_like(V)
+    Y = np.zeros_like(V)
     for start in range(0, V.shape[-2], chunk):
         tokens = slice(start, start + chunk)
         q, k, v = phi_Q[..., tokens, :], phi_K[..., tokens, :], V[..., tokens, :]
@@ -41,7 +41,7 @@ def buggy_chunked_attention(phi_Q, phi_K, V, chunk):
     """
     S = np.zeros((*V.shape[:-2], phi_K.shape[-1], V.shape[-1]))
     Z = np.zeros((*V.shape[:-2], phi_K.shape[-1], 1))
-    Y = np.empty_like(V)
+    Y = np.zeros_like(V)
     for start in range(0, V.shape[-2], chunk):
         tokens = slice(start, start + chunk)
         q, k, v = phi_Q[..., tokens, :], phi_K[..., tokens, :], V[..., tokens, :]
@@ -84,7 +84,7 @@ chunked_attention = Exercise(
 
 def _attend(phi_Q, phi_K, V, chunk, mask=np.tril, grown=False, forget=False):
     S = np.zeros((*V.shape[:-2], phi_K.shape[-1], V.shape[-1]))
-    Z, Y = np.zeros((*V.shape[:-2], phi_K.shape[-1], 1)), np.empty_like(V)
+    Z, Y = np.zeros((*V.shape[:-2], phi_K.shape[-1], 1)), np.zeros_like(V)
     for start in range(0, V.shape[-2], chunk):
         tokens = slice(start, start + chunk)
         q, k, v = phi_Q[..., tokens, :], phi_K[..., tokens, :], V[..., tokens, :]
@@ -149,7 +149,7 @@ def remembers_one_chunk(phi_Q, phi_K, V, chunk):
 def denominator_alone(phi_Q, phi_K, V, chunk):
     right = _attend(phi_Q, phi_K, V, chunk)
     S = np.zeros((*V.shape[:-2], phi_K.shape[-1], V.shape[-1]))
-    Y = np.empty_like(V)
+    Y = np.zeros_like(V)
     denominators = (phi_Q * np.cumsum(phi_K, axis=-2)).sum(axis=-1, keepdims=True)
     for start in range(0, V.shape[-2], chunk):
         tokens = slice(start, start + chunk)
