@@ -12,9 +12,9 @@ FILES = {  # in the order of the chapter: an exercise and the file that holds it
     "pixels_from_nothing": "from_nothing",
     "big_bird_mask": "graph",
     "diameter": "graph",
+    "causal_linear_attention_backward": "backward",
     "attend_chunk": "chunks",
     "chunked_attention": "debugging",
-    "causal_linear_attention_backward": "backward",
     "delta_step": "delta",
 }
 __all__, __getattr__, __dir__ = in_files(__name__, FILES)
