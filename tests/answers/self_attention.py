@@ -6,6 +6,7 @@ import numpy as np
 import scipy.special
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from answers import right, wrong
 from tutorial_lib.from_scratch.attention import (
@@ -16,6 +17,8 @@ from tutorial_lib.from_scratch.attention import (
     softmax,
     softmax_backward,
 )
+from tutorial_lib.kernels.language import load_rows, store_rows, tl
+from tutorial_lib.layers.attention import dot_product_attention
 
 # scores
 
@@ -53,11 +56,7 @@ def _(Q, K):
     return K @ Q.mT / K.shape[-1] ** 0.5
 
 
-@wrong(
-    "self_attention.scores",
-    "np.sqrt makes float32 into float64",
-    says="float32 went in and float64 came out",
-)
+@right("self_attention.scores", "np.sqrt makes float32 into float64")
 def _(Q, K):
     return Q @ K.mT / np.sqrt(Q.shape[-1])
 
@@ -816,6 +815,7 @@ def _(q, k, v, mask=None):
     if mask is not None:
         s = s.masked_fill(~mask, -torch.inf)
     p = s.softmax(dim=-1)
+    p = p if mask is None else torch.where(mask, p, 0)
     return p.detach() @ v, p
 
 
@@ -871,23 +871,231 @@ def _(q, k, v, mask=None):
     return z, s.softmax(-1)
 
 
-@right("self_attention.dot_product_attention", "the fused kernel, and weights by hand")
+@wrong(
+    "self_attention.dot_product_attention",
+    "the smallest finite number, so blind queries look everywhere",
+    says="One that may look nowhere should get zeros",
+)
 def _(q, k, v, mask=None):
-    whole = None if mask is None else mask.expand(*q.shape[:-1], k.shape[-2])
-    z = F.scaled_dot_product_attention(q, k, v, attn_mask=whole)
     s = torch.einsum("...nd,...md->...nm", q, k) * q.shape[-1] ** -0.5
     if mask is not None:
         s = s.masked_fill(~mask, torch.finfo(s.dtype).min)
-    return z, torch.softmax(s, -1)
+    p = torch.softmax(s, -1)
+    return p @ v, p
 
 
-@right("self_attention.dot_product_attention", "a mask that is added")
+@wrong(
+    "self_attention.dot_product_attention",
+    "a mask that is added, NaN for blind queries",
+    says="What gets a query that may look nowhere",
+)
 def _(q, k, v, mask=None):
     s = (q / math.sqrt(k.size(-1))).matmul(k.transpose(-2, -1))
     if mask is not None:
         s = s + torch.zeros_like(mask, dtype=s.dtype).masked_fill(mask.logical_not(), -math.inf)
-    p = torch.exp(s - s.logsumexp(-1, keepdim=True))
+    p = torch.softmax(s, dim=-1)
     return torch.matmul(p, v), p
+
+
+@right("self_attention.dot_product_attention", "weights by hand, blind queries by any")
+def _(q, k, v, mask=None):
+    s = torch.einsum("...nd,...md->...nm", q, k) * q.shape[-1] ** -0.5
+    if mask is None:
+        p = torch.softmax(s, -1)
+    else:
+        s = s.masked_fill(~mask, torch.finfo(s.dtype).min)
+        p = torch.softmax(s, -1) * mask.any(dim=-1, keepdim=True)
+    return p @ v, p
+
+
+@right("self_attention.dot_product_attention", "exponentials, and a sum that is never zero")
+def _(q, k, v, mask=None):
+    s = (q / math.sqrt(k.size(-1))).matmul(k.transpose(-2, -1))
+    if mask is None:
+        mask = torch.ones(s.shape[-1], dtype=torch.bool)
+    highest = s.detach().masked_fill(~mask, -math.inf).amax(-1, keepdim=True)
+    e = torch.exp((s - highest.nan_to_num(neginf=0)).masked_fill(~mask, -math.inf))
+    total = e.sum(-1, keepdim=True)
+    p = e / torch.where(total == 0, 1, total)
+    return torch.matmul(p, v), p
+
+
+# Attention
+
+
+def one_head(project, attend=dot_product_attention, out=lambda module, x, z: module.to_out(z)):
+    """A class with the right maps and another `forward`."""
+
+    class Attention(nn.Module):
+        def __init__(self, dim, dim_head, dim_memory):
+            super().__init__()
+            self.to_q = nn.Linear(dim, dim_head, bias=False)
+            self.to_k, self.to_v = (nn.Linear(dim_memory, dim_head, bias=False) for _ in "kv")
+            self.to_out = nn.Linear(dim_head, dim, bias=False)
+
+        def forward(self, x, memory=None, mask=None):
+            if memory is None:
+                memory = x
+            return out(self, x, attend(*project(self, x, memory), mask)[0])
+
+    return Attention
+
+
+def all_three(module, x, memory):
+    return module.to_q(x), module.to_k(memory), module.to_v(memory)
+
+
+wrong("self_attention.Attention", "keys and values from x", says="The memory is not used")(
+    one_head(lambda module, x, memory: all_three(module, x, x))
+)
+
+wrong("self_attention.Attention", "the mask is dropped", says="yours goes nowhere")(
+    one_head(all_three, lambda q, k, v, mask: dot_product_attention(q, k, v))
+)
+
+wrong("self_attention.Attention", "x is added", says="You add x to the output")(
+    one_head(all_three, out=lambda module, x, z: module.to_out(z) + x)
+)
+
+wrong("self_attention.Attention", "the root of dim", says="You divide by the root of `dim`")(
+    one_head(
+        lambda module, x, memory: (
+            module.to_q(x) * (module.to_q.out_features / x.shape[-1]) ** 0.5,
+            module.to_k(memory),
+            module.to_v(memory),
+        )
+    )
+)
+
+
+@wrong("self_attention.Attention", "maps with biases", says="to_q.bias is one too many")
+class _Attention(nn.Module):
+    def __init__(self, dim, dim_head, dim_memory):
+        super().__init__()
+        self.to_q, self.to_k = nn.Linear(dim, dim_head), nn.Linear(dim_memory, dim_head)
+        self.to_v, self.to_out = nn.Linear(dim_memory, dim_head), nn.Linear(dim_head, dim)
+
+    def forward(self, x, memory=None, mask=None):
+        memory = x if memory is None else memory
+        q, k, v = all_three(self, x, memory)
+        return self.to_out(dot_product_attention(q, k, v, mask)[0])
+
+
+@wrong(
+    "self_attention.Attention", "no super().__init__", says="must be the first line of `__init__`"
+)
+class _Attention(nn.Module):
+    def __init__(self, dim, dim_head, dim_memory):
+        self.to_q = nn.Linear(dim, dim_head, bias=False)
+
+    def forward(self, x, memory=None, mask=None):
+        return x
+
+
+@wrong("self_attention.Attention", "memory or x", says="An array has no single truth value")
+class _Attention(one_head(all_three)):
+    def forward(self, x, memory=None, mask=None):
+        memory = memory or x
+        return self.to_out(dot_product_attention(*all_three(self, x, memory), mask)[0])
+
+
+@wrong("self_attention.Attention", "the pair goes on", says="You return the weights beside")
+class _Attention(one_head(all_three)):
+    def forward(self, x, memory=None, mask=None):
+        memory = x if memory is None else memory
+        z, p = dot_product_attention(*all_three(self, x, memory), mask)
+        return self.to_out(z), p
+
+
+@wrong("self_attention.Attention", "widths exchanged", says="to_q.weight has the shape")
+class _Attention(nn.Module):
+    def __init__(self, dim, dim_head, dim_memory):
+        super().__init__()
+        self.to_q = nn.Linear(dim_head, dim, bias=False)
+        self.to_k = nn.Linear(dim_head, dim_memory, bias=False)
+        self.to_v = nn.Linear(dim_head, dim_memory, bias=False)
+        self.to_out = nn.Linear(dim, dim_head, bias=False)
+
+    def forward(self, x, memory=None, mask=None):
+        return x
+
+
+@right("self_attention.Attention", "PyTorch's fused attention, with an axis for the head")
+class _Attention(one_head(all_three)):
+    def forward(self, x, memory=None, mask=None):
+        q, k, v = (t.unsqueeze(1) for t in all_three(self, x, x if memory is None else memory))
+        if mask is not None:
+            mask = mask.unsqueeze(1)
+        z = F.scaled_dot_product_attention(q, k, v, attn_mask=mask).squeeze(1)
+        return F.linear(z, self.to_out.weight)
+
+
+# completion_step
+
+
+@wrong("self_attention.completion_step", "gradients pile up", says="Old gradients are not cleared")
+def _(model, optimizer, left, whole, right):
+    loss = ((model(left, whole) - right) ** 2).mean()
+    loss.backward()
+    optimizer.step()
+    return float(loss)
+
+
+@wrong(
+    "self_attention.completion_step", "cross-entropy, as in chapter 00", says="loss of step 1 is"
+)
+def _(model, optimizer, left, whole, right):
+    loss = F.cross_entropy(model(left, whole), right)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+@wrong("self_attention.completion_step", "whole first")
+def _(model, optimizer, left, whole, right):
+    loss = F.mse_loss(model(whole, left), right)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+@wrong("self_attention.completion_step", "returns the tensor", says="`.item()` gives one")
+def _(model, optimizer, left, whole, right):
+    loss = F.mse_loss(model(left, whole), right)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss
+
+
+@wrong("self_attention.completion_step", "never steps", says="No weight moves")
+def _(model, optimizer, left, whole, right):
+    loss = F.mse_loss(model(left, whole), right)
+    optimizer.zero_grad()
+    loss.backward()
+    return loss.item()
+
+
+@wrong("self_attention.completion_step", "summed and halved", says="of")
+def _(model, optimizer, left, whole, right):
+    loss = 0.5 * ((model(left, whole) - right) ** 2).sum()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+@right("self_attention.completion_step", "gradients set to None by hand, errors squared by hand")
+def _(model, optimizer, left, whole, right):
+    found = model(left, whole)
+    for p in model.parameters():
+        p.grad = None
+    loss = (found - right).square().mean()
+    loss.backward()
+    optimizer.step()
+    return float(loss)
 
 
 # online_attention
@@ -1253,6 +1461,105 @@ def _(Q, K, V):
 def _(Q, K, V):
     rows = [attention(Q[i : i + 1], K[: i + 1], V[: i + 1])[0] for i in range(len(Q))]
     return np.concatenate(rows)
+
+
+# softmax_row
+
+
+@wrong("self_attention.softmax_row", "no mask at all", says="You read past the end of the row")
+def _(S, P, M, BLOCK: tl.constexpr):
+    place = tl.program_id(0) * M + tl.arange(0, BLOCK)
+    x = tl.load(S + place)
+    x = tl.exp(x - tl.max(x, axis=0))
+    tl.store(P + place, x / tl.sum(x, axis=0), mask=tl.arange(0, BLOCK) < M)
+
+
+@wrong("self_attention.softmax_row", "a loop like NumPy's", says="")
+def _(S, P, M, BLOCK: tl.constexpr):
+    i = tl.program_id(0)
+    s = S[i * M : (i + 1) * M]
+    e = tl.exp(s - tl.max(s, axis=0))
+    tl.store(P + i * M, e / tl.sum(e, axis=0))
+
+
+@wrong("self_attention.softmax_row", "zeros in the sum", says="What lies behind the row is read as")
+def _(S, P, M, BLOCK: tl.constexpr):
+    row, j = tl.program_id(0), tl.arange(0, BLOCK)
+    s = tl.load(S + row * M + j, mask=j < M, other=0)
+    e = tl.exp(s - tl.max(s, 0))
+    tl.store(P + row * M + j, e / tl.sum(e, 0), mask=j < M)
+
+
+@right("self_attention.softmax_row", "minus infinity by where, the row's pointer first")
+def _(S, P, M, BLOCK: tl.constexpr):
+    j = tl.arange(0, BLOCK)
+    S += tl.program_id(0) * M
+    P += tl.program_id(0) * M
+    s = tl.where(j < M, tl.load(S + j, mask=j < M), float("-inf"))
+    e = tl.exp(s - tl.max(s, 0))
+    tl.store(P + j, e / tl.sum(e, 0), mask=j < M)
+
+
+# flash_tile
+
+
+@wrong("self_attention.flash_tile", "o is not brought up to date", says="forget the numerator o")
+def _(Q, K, V, Z, N, M, D: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_M: tl.constexpr):
+    i = tl.program_id(0) * BLOCK_N + tl.arange(0, BLOCK_N)
+    q = load_rows(Q, i, N, D)
+    m = tl.zeros((BLOCK_N,), tl.float32) - float("inf")
+    l = tl.zeros((BLOCK_N,), tl.float32)
+    o = tl.zeros((BLOCK_N, D), tl.float32)
+    for start in range(0, M, BLOCK_M):
+        j = start + tl.arange(0, BLOCK_M)
+        s = tl.dot(q, tl.trans(load_rows(K, j, M, D))) / D**0.5
+        s = tl.where((j < M)[None, :], s, float("-inf"))
+        new = tl.maximum(m, tl.max(s, 1))
+        e = tl.exp(s - new[:, None])
+        l = l * tl.exp(m - new) + tl.sum(e, 1)
+        o += tl.dot(e, load_rows(V, j, M, D))
+        m = new
+    store_rows(Z, i, N, o / l[:, None], D)
+
+
+@wrong(
+    "self_attention.flash_tile", "the tail is not masked", says="Keys past the end read as zeros"
+)
+def _(Q, K, V, Z, N, M, D: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_M: tl.constexpr):
+    i = tl.program_id(0) * BLOCK_N + tl.arange(0, BLOCK_N)
+    q = load_rows(Q, i, N, D) * D**-0.5
+    m = tl.full((BLOCK_N,), float("-inf"), tl.float32)
+    l = tl.zeros((BLOCK_N,), tl.float32)
+    o = tl.zeros((BLOCK_N, D), tl.float32)
+    for start in range(0, M, BLOCK_M):
+        j = start + tl.arange(0, BLOCK_M)
+        s = tl.dot(q, tl.trans(load_rows(K, j, M, D)))
+        new = tl.maximum(m, tl.max(s, 1))
+        e = tl.exp(s - new[:, None])
+        l = l * tl.exp(m - new) + tl.sum(e, 1)
+        o = o * tl.exp(m - new)[:, None] + tl.dot(e, load_rows(V, j, M, D))
+        m = new
+    store_rows(Z, i, N, o / l[:, None], D)
+
+
+@right("self_attention.flash_tile", "two passes: first the maximum, then the sums")
+def _(Q, K, V, Z, N, M, D: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_M: tl.constexpr):
+    i = tl.program_id(0) * BLOCK_N + tl.arange(0, BLOCK_N)
+    q = load_rows(Q, i, N, D) * D**-0.5
+    m = tl.full((BLOCK_N,), float("-inf"), tl.float32)
+    for start in range(0, M, BLOCK_M):
+        j = start + tl.arange(0, BLOCK_M)
+        s = tl.dot(q, tl.trans(load_rows(K, j, M, D)))
+        m = tl.maximum(m, tl.max(tl.where((j < M)[None, :], s, float("-inf")), 1))
+    l = tl.zeros((BLOCK_N,), tl.float32)
+    o = tl.zeros((BLOCK_N, D), tl.float32)
+    for start in range(0, M, BLOCK_M):
+        j = start + tl.arange(0, BLOCK_M)
+        s = tl.dot(q, tl.trans(load_rows(K, j, M, D)))
+        e = tl.where((j < M)[None, :], tl.exp(s - m[:, None]), 0.0)
+        l += tl.sum(e, 1)
+        o += tl.dot(e, load_rows(V, j, M, D))
+    store_rows(Z, i, N, o / l[:, None], D)
 
 
 # attention_flops

@@ -212,3 +212,56 @@ def test_layers_too_many_are_told_in_one_line():
     deep = with_parts(inside=lambda d, n: nn.ModuleList(nn.Linear(d, d) for _ in range(n + 2)))
     text = message(deep, make())
     assert text.count("is one too many, with 2 weights") == 2
+
+
+class Normed(nn.Module):
+    """A linear map whose bias no loss notices, a batch normalization, the maximum over points, of
+    which each is there three times."""
+
+    def __init__(self, dim):
+        super().__init__()
+        self.inside, self.norm = nn.Linear(dim, dim), nn.BatchNorm1d(dim)
+
+    def forward(self, x):
+        return self.largest(self.norm(self.inside(x.repeat(1, 3, 1)).mT))
+
+    def largest(self, y):
+        return y.amax(-1)
+
+
+def points(rng):
+    for B, N, dim in [(2, 3, 2), (3, 4, 5)]:
+        yield dict(
+            arguments=dict(dim=dim), x=torch.from_numpy(rng.normal(size=(B, N, dim))).float()
+        )
+
+
+def test_of_a_gradient_that_is_only_rounding_no_digit_is_compared():
+    """Of ties `amax` shares the gradient and `max` gives it to one: other sums, other rounding."""
+    exercise = ModuleExercise(Normed, level=2, minutes=10, cases=points, hints=("a", "b", "c"))
+
+    class to_one(Normed):
+        def largest(self, y):
+            return y.max(-1).values
+
+    to_one.__name__ = "Normed"
+    assert exercise.check(to_one) is to_one
+
+    class without_bias(Normed):
+        def forward(self, x):
+            return self.largest(self.norm(F.linear(x.repeat(1, 3, 1), self.inside.weight).mT))
+
+    without_bias.__name__ = "Normed"
+    with pytest.raises(NotYet, match="its state afterwards|output in evaluation mode"):
+        exercise.check(without_bias)
+
+
+def test_inputs_of_float64_make_the_whole_module_so_and_only_there():
+    """What float32 would refuse for its rounding: x − 1000 + 1000 before the layers."""
+    exercise = make()
+    exercise.cases = lambda rng: ({**case, "x": case["x"].double()} for case in sizes(rng))
+    far = changed(forward=lambda self, x: Gate.forward(self, x - 1000 + 1000))
+    assert exercise.check(far) is far
+    assert torch.get_default_dtype() == torch.float32
+    with pytest.raises(NotYet):
+        make().check(far)

@@ -220,7 +220,7 @@ def test_a_chapter_is_linked_once_its_notebook_exists(tmp_path, index):
     (tmp_path / "chapters" / "05_vit.ipynb").touch()
     table = survey.chapter_table(index, tmp_path)
     entry = index.chapter("05")
-    cells = f"Vision Transformer ★ | {entry.minutes} | {entry.level} | ViT |"
+    cells = f"Vision Transformer ★ | {entry.minutes} (core {entry.core}) | {entry.level} | ViT |"
     assert f"| [05](chapters/05_vit.ipynb) | {cells}" in table
     assert table.count("](chapters/") == 1
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from tutorial_lib.data import checksums
+from tutorial_lib.data import checksums, debian
 from tutorial_lib.data import fashion_mnist as data
 from tutorial_lib.data import make_fashion_mnist as maker
 from tutorial_lib.data.fashion_mnist import NAMES, SHIPPED_FILE, fashion_mnist
@@ -172,6 +172,6 @@ def test_another_package_is_refused(tmp_path):
 
 def test_other_formats_are_refused():
     with pytest.raises(ValueError, match="not an ar archive"):
-        maker.ar_members(b"PK\3\4")
+        debian.ar_members(b"PK\3\4")
     with pytest.raises(ValueError, match="not an array of uint8"):
         maker.read_idx(b"\0\0\x0d\1\0\0\0\0")

@@ -29,6 +29,7 @@ DEFAULTS = [
 
 DO_NOT_MATTER = {
     "self_attention.online_attention-block": "the task: any block gives the same result",
+    "linear_attention.chunked_attention-chunk": "the task: any chunk gives the same result",
     "transformer.feed_forward_backward-W.b_2": "a shift of the output is in no gradient",
 }
 
@@ -141,4 +142,4 @@ def sizes(value):
 @pytest.mark.parametrize("exercise", FUNCTIONS, ids=lambda e: f"{e.slug}.{e.name}")
 def test_the_first_case_tells_something(exercise):
     """It is the one that is shown: with all sizes one, most mistakes do nothing."""
-    assert max(sizes(exercise.all_cases()[0])) > 1
+    assert max(sizes(exercise.all_cases()[0]), default=2) > 1  # of words alone there is no size

@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from tutorial_lib.from_scratch.attention import attention
 from tutorial_lib.layers.attention import Attention, dot_product_attention
 from tutorial_lib.layers.multi_head_attention import MultiHeadAttention
 from tutorial_lib.layers.transformer import DecoderLayer, EncoderLayer
@@ -86,6 +87,19 @@ def test_who_may_look_nowhere_hears_zeros_and_its_weights_are_zeros(make):
     assert (weights[..., 1, :] == 0).all() and (weights[..., [0, 2], :] >= 0).all()
     silence = module(0 * x, mask=mask)  # only the projection's bias is left of it
     torch.testing.assert_close(module(x, mask=mask)[:, 1], silence[:, 1])
+
+
+def test_who_may_look_nowhere_sends_no_nan_back():
+    """The plain steps, as in NumPy: zeros, and finite gradients, the second ones too."""
+    q, k, v = (torch.randn(3, n, dtype=torch.float64, requires_grad=True) for n in (4, 4, 2))
+    mask = torch.tensor([[True, True, False], [False, False, False], [True, False, True]])
+    z, p = dot_product_attention(q, k, v, mask)
+    arrays = (x.detach().numpy() for x in (q, k, v))
+    for found, wanted in zip((z, p), attention(*arrays, mask.numpy())):
+        torch.testing.assert_close(found, torch.from_numpy(wanted))
+    z.square().sum().backward()
+    assert (q.grad[1] == 0).all() and all(x.grad.isfinite().all() for x in (q, k, v))
+    torch.autograd.gradgradcheck(lambda *x: dot_product_attention(*x, mask)[0], (q, k, v))
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])

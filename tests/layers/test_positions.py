@@ -316,3 +316,30 @@ def test_positions_that_half_precision_has_rounded_are_refused(kind):
             course.rotary(tokens, np.arange(300, dtype=kind))
         else:
             layers.rotary(torch.from_numpy(tokens), torch.arange(300).to(kind))
+
+
+# DETR's
+
+
+@pytest.mark.parametrize("rows, columns", GRIDS)
+def test_sine_positions_2d_are_the_formula(rows, columns):
+    found = layers.sine_positions_2d(rows, columns, 8)
+    assert found.shape == (rows * columns, 8) and found.dtype == torch.float32
+    for y in range(rows):
+        for x in range(columns):
+            token = found[y * columns + x]
+            for half, at in enumerate(
+                (2 * math.pi * (y + 1) / rows, 2 * math.pi * (x + 1) / columns)
+            ):
+                for i in range(2):
+                    angle = at / 10000 ** (2 * i / 4)
+                    assert token[4 * half + 2 * i] == pytest.approx(math.sin(angle), abs=1e-6)
+                    assert token[4 * half + 2 * i + 1] == pytest.approx(math.cos(angle), abs=1e-6)
+
+
+def test_sine_positions_2d_say_the_part_of_the_picture():
+    coarse, fine = layers.sine_positions_2d(2, 3, 12), layers.sine_positions_2d(4, 6, 12)
+    fine = fine.unflatten(0, (4, 6))
+    torch.testing.assert_close(coarse.unflatten(0, (2, 3)), fine[1::2, 1::2])
+    with pytest.raises(ValueError, match="d = 6: rows and columns both need pairs"):
+        layers.sine_positions_2d(2, 2, 6)

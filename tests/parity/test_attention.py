@@ -5,6 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from tutorial_lib.exercises import self_attention as exercise
 from tutorial_lib.from_scratch.attention import attention, attention_backward, causal_mask
 from tutorial_lib.layers.attention import Attention, dot_product_attention
 from tutorial_lib.measuring.benchmarking import peak_bytes
@@ -59,6 +60,16 @@ def test_module_equals_multi_head_attention_with_one_head():
     torch.testing.assert_close(module.weights(x, memory), expected_weights)
     mask = torch.from_numpy(causal_mask(5))
     torch.testing.assert_close(module(x, mask=mask), public(x, x, x, attn_mask=~mask)[0])
+
+
+def test_what_the_chapter_has_written_is_the_librarys_module_by_name_and_number():
+    torch.manual_seed(0)
+    library, own = Attention(6, 4, 3), exercise.Attention.reference(6, 4, 3)
+    own.load_state_dict(library.state_dict())
+    x, memory, mask = torch.randn(2, 5, 6), torch.randn(2, 7, 3), torch.rand(2, 5, 7) < 0.5
+    mask[0, 1] = False  # it may look nowhere
+    torch.testing.assert_close(own(x, memory, mask), library(x, memory, mask))
+    torch.testing.assert_close(own(x, memory), library(x, memory))
 
 
 def test_module_with_widths_of_its_own():

@@ -176,9 +176,11 @@ def state_minutes(root: Path, source: Path) -> None:
     _rewrite(source, text, new)
     index = Path(root, "survey.toml")
     if index.exists():
-        entry = rf'(\[\[chapter\]\]\nnumber = "{source.stem[:2]}"\n(?:(?!\[\[).*\n)*?minutes = )\d+'
+        entry = rf'(\[\[chapter\]\]\nnumber = "{source.stem[:2]}"\n(?:(?!\[\[).*\n)*?)'
+        fields = r"minutes = \d+\n(?:core = \d+\n)?"
+        counted = rf"\g<1>minutes = {whole.minutes}\ncore = {core.minutes}\n"
         text = index.read_text(encoding="utf-8")
-        _rewrite(index, text, re.sub(entry, rf"\g<1>{whole.minutes}", text, count=1))
+        _rewrite(index, text, re.sub(entry + fields, counted, text, count=1))
 
 
 def _rewrite(path: Path, old: str, new: str) -> None:

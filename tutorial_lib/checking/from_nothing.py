@@ -35,6 +35,7 @@ class FromNothing:
     properties  a sentence that must be true of the model -> a function of the model that tells
     accuracy    a function of the model: its accuracy on data that the cell does not see
     wanted      the least accuracy that passes; not judged in quick mode
+    measure     what the accuracy is called behind its number
     minutes     what a learner should plan
     """
 
@@ -48,10 +49,11 @@ class FromNothing:
         wanted: float,
         minutes: int,
         properties: dict[str, Callable[[nn.Module], bool]] | None = None,
+        measure: str = "right",
     ):
         self.solution, self.shapes, self.parameters = solution, shapes, parameters
         self.accuracy, self.wanted, self.minutes = accuracy, wanted, minutes
-        self.properties = properties or {}
+        self.properties, self.measure = properties or {}, measure
         self.name = solution.__name__
         self.slug = calling_chapter()
 
@@ -141,7 +143,7 @@ class FromNothing:
             yield bool(good) and not told, f"{sentence}: {told}" if told else sentence
         if not _quick():
             reached, told = _tried(60, self.accuracy, model)
-            figure = told or f"{reached:.1%} right, of {self.wanted:.0%}"
+            figure = told or f"{reached:.1%} {self.measure}, of {self.wanted:.0%}"
             yield not told and reached >= self.wanted, f"on unseen data: {figure}"
 
     def _record(self, passed: bool) -> None:

@@ -9,6 +9,7 @@ function like any other: `Probe` turns a class into the named results that are c
 """
 
 import ast
+import contextlib
 import inspect
 
 import torch
@@ -231,7 +232,7 @@ class Probe:
         self.names = list(inspect.signature(reference.forward).parameters)[1:]
 
     def __call__(self, arguments, *inputs):
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), _default_dtype_of(inputs):
             return self._results(arguments, inputs)
 
     def _results(self, arguments, inputs):
@@ -252,7 +253,8 @@ class Probe:
         inputs = [_leaf(x) for x in inputs]
         torch.manual_seed(2)  # of dropout
         out = module(*inputs)
-        results = [t for t in (out if isinstance(out, tuple) else (out,)) if torch.is_tensor(t)]
+        several = out if isinstance(out, (tuple, list)) else (out,)
+        results = [t for t in several if torch.is_tensor(t)]
         weights = [torch.arange(1, t.numel() + 1).cos().view(t.shape).to(t) for t in results]
         total = sum((w * t).sum() for w, t in zip(weights, results))
         if torch.is_tensor(total) and total.requires_grad:
@@ -264,7 +266,31 @@ class Probe:
             for name, x in wanted.items()
             if torch.is_tensor(x) and x.requires_grad
         }
-        return {"output in training mode": _detached(out), **gradients}
+        return {"output in training mode": _detached(out), **_without_rounding(gradients)}
+
+
+def _without_rounding(gradients: dict) -> dict:
+    """The gradients, with zeros for those that are nothing but rounding beside the largest: of a
+    bias in front of a batch normalization, say, which no loss notices. Two right answers may round
+    differently, and of rounding no digit agrees."""
+    largest = max((x.abs().max().item() for x in gradients.values() if x.numel()), default=0.0)
+    return {
+        name: x if x.numel() and x.abs().max() > 1e-5 * largest else torch.zeros_like(x)
+        for name, x in gradients.items()
+    }
+
+
+@contextlib.contextmanager
+def _default_dtype_of(inputs):
+    """New tensors are as precise as the inputs: of float64 ones the weights are float64 too. In a
+    deep module float32 rounds so much that right answers part."""
+    before = torch.get_default_dtype()
+    floats = [x.dtype for x in inputs if torch.is_tensor(x) and x.is_floating_point()]
+    torch.set_default_dtype(floats[0] if floats else before)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 def _stirred(weights: dict) -> dict:
@@ -288,7 +314,7 @@ def _leaf(x):
 
 
 def _detached(out):
-    if isinstance(out, tuple):
+    if isinstance(out, (tuple, list)):
         return tuple(map(_detached, out))
     return out.detach() if torch.is_tensor(out) else out
 

@@ -24,6 +24,7 @@ class Rules:
     dtypes: bool = True  # float64 is wrong where float32 is expected
     new_arrays: bool = False  # what is returned must not lie in the memory of an argument
     in_graph: bool = True  # gradients, also where a case's tensors want none
+    strided: bool = True  # also with the arguments as strided views
 
 
 @dataclass
@@ -80,6 +81,8 @@ def try_all(
     with limited_memory():
         for number, case in enumerate(cases, 1):
             for name, layout in LAYOUTS.items():
+                if layout is strided and not rules.strided:
+                    continue
                 in_graph = layout is joined
                 if in_graph and not (rules.in_graph and _wants_none(case)):
                     continue

@@ -20,6 +20,7 @@ START, END = "<!-- chapters -->", "<!-- /chapters -->"
 ALLOWED = {
     "level": (range(1, 6), "1 to 5"),
     "minutes": (range(5, 401), "5 to 400"),
+    "core": (range(0, 401), "0 to 400"),
     "grade": (tuple("ABCD"), "A to D"),
     "status": (("planned", "built"), "planned or built"),
 }
@@ -44,6 +45,12 @@ class Chapter:
     minutes: int = None
     level: int = None
     about: str = None
+    core: int = 0  # minutes of the core; 0 until the chapter is written
+
+    @property
+    def duration(self):
+        """Minutes of the whole, and of the core where that is less: "270 (core 105)"."""
+        return f"{self.minutes}" + f" (core {self.core})" * (0 < self.core < self.minutes)
 
     @property
     def stem(self):
@@ -181,7 +188,7 @@ def chapter_table(survey, root=ROOT):
             first = f"{_link(c, root)} | {c.title}{' ★' * c.spine}"
             there = Path(root, f"chapters/{c.stem}.ipynb").exists()
             badges = online.links(c.stem) if there else ""
-            lines.append(f"| {first} | {c.minutes} | {c.level} | {names} | {badges} |")
+            lines.append(f"| {first} | {c.duration} | {c.level} | {names} | {badges} |")
     return "\n".join(lines) + "\n"
 
 

@@ -56,6 +56,8 @@ def _panel(axes, left, top, width, part, survey, chapters, done):
         x, y = left + column * STEP[0], top - HEAD - row * STEP[1] - BOX[1]
         _box(axes, x, y, BOX, chapter.spine, chapter.number in done)
         _text(axes, x + 0.07, y + 0.36, chapter.number, 8.5, weight="bold", va="baseline")
+        if chapter.core:
+            _text(axes, x + 0.07, y + 0.07, f"{chapter.core}′", 7, va="baseline")
         for k, line in enumerate(textwrap.wrap(chapter.title, 18)):
             _text(axes, x + 0.31, y + 0.36 - 0.13 * k, line, 8, va="baseline")
         for k, system in enumerate(survey.systems_of(chapter.number)):
@@ -68,11 +70,13 @@ def _legend(axes, left, top):
     _box(axes, left, top - 0.42, (0.3, 0.2), spine=False, done=True)
     _dot(axes, left + 0.15, top - 0.64, built=True)
     _dot(axes, left + 0.15, top - 0.96, built=False)
+    _text(axes, left + 0.15, top - 1.28, "55′", 7, ha="center")
     labels = (
         "spine chapter: read these first",
         "a chapter you have done",
         "a system, built and checked",
         "a system still to be built",
+        "minutes of its core, once written",
     )
     for i, label in enumerate(labels):
         _text(axes, left + 0.45, top - 0.32 * i, label, 9)
@@ -82,7 +86,7 @@ def _box(axes, x, y, size, spine, done):
     edge, width = (INK, 2.4) if spine else (GREY, 0.7)
     axes.add_patch(Rectangle((x, y), *size, fc=DONE if done else "white", ec=edge, lw=width))
     if done:  # a mark as well as a colour
-        _text(axes, x + 0.08, y + 0.10, "✓", 9, weight="bold")
+        _text(axes, x + size[0] - 0.19, y + 0.10, "✓", 9, weight="bold")
 
 
 def _dot(axes, x, y, built):

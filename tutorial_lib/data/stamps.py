@@ -12,14 +12,12 @@ writes what is used of it into the user's cache folder. Only the recipe
 
 import argparse
 import hashlib
-import io
-import tarfile
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 from PIL import Image
 
-from tutorial_lib.data.make_fashion_mnist import ar_members
+from tutorial_lib.data.debian import open_data
 
 SHA256 = "6db6c1bfc870a47f1499d6203b083522eacb57c5f9c87d468f2e92eb6d9d5f34"
 FILE = Path("~/.cache/visual-transformer-course/stamps.npz")
@@ -78,8 +76,7 @@ def square(image: Image.Image) -> np.ndarray:
 def unpack(deb: bytes) -> tuple[np.ndarray, np.ndarray]:
     """What `stamps` gives, in the order of the files' names."""
     found = {}
-    data = ar_members(deb)["data.tar.xz"]
-    with tarfile.open(fileobj=io.BytesIO(data), mode="r:xz") as tar:
+    with open_data(deb) as tar:
         for member in tar:
             if member.isfile() and (kind := kind_of(member.name)) is not None:
                 found[kind, member.name] = square(Image.open(tar.extractfile(member)))

@@ -20,7 +20,7 @@ import numpy as np
 def scores(Q, K):
     """How well each query matches each key: S = Q Kᵀ / √d.
 
-    Q (..., N, d), K (..., M, d)  ->  S (..., N, M), of the dtype of Q and K
+    Q (..., N, d), K (..., M, d)  ->  S (..., N, M)
     """
     d = Q.shape[-1]
     return (Q / d**0.5) @ K.mT  # scaled first: a product of large float16 would overflow
@@ -57,7 +57,7 @@ def masked_softmax(S, mask):
     S (..., N, M) scores; mask bool, broadcasts to S, True where a query may look
     ->  P (..., N, M): zero where the mask is False, each row summing to one over the rest
 
-    A row that may look nowhere (a padded query) gives zeros, not NaN.
+    A query that may look nowhere (it is padding itself) gets zeros.
     """
     if mask.dtype != bool:  # a mask to be added, 0 and −∞, would be read the other way round
         raise TypeError(f"mask is {mask.dtype}, expected bool: True where a query may look")

@@ -34,13 +34,14 @@ def dot_product_attention(q, k, v, mask=None):
     """softmax(q kᵀ / √d) v on any device, with the weights that made it.
 
     q (..., N, d), k (..., M, d), v (..., M, d_v); mask bool, broadcasts to (..., N, M), True where
-    a query may look, or None; every query must be allowed to look somewhere
+    a query may look, or None; a query that may look nowhere gets zeros
     ->  z (..., N, d_v), p (..., N, M)
     """
     s = (q / q.shape[-1] ** 0.5) @ k.mT  # (..., N, M); scaled first, or float16 overflows
-    if mask is not None:
-        s = s.masked_fill(~mask, float("-inf"))
-    p = s.softmax(dim=-1)
+    if mask is None:
+        p = s.softmax(dim=-1)
+    else:  # filled twice: the softmax of a row of −∞ is NaN
+        p = s.masked_fill(~mask, float("-inf")).softmax(dim=-1).masked_fill(~mask, 0)
     return p @ v, p
 
 
@@ -62,7 +63,8 @@ class Attention(nn.Module):
 
     def forward(self, x, memory=None, mask=None):
         """x (B, N, dim), memory (B, M, dim_memory) or None for x itself, mask as in
-        `dot_product_attention`  ->  (B, N, dim). Fused where PyTorch has a kernel for it."""
+        `dot_product_attention`  ->  (B, N, dim). Fused where PyTorch has a kernel for it; such a
+        kernel is differentiable once, `dot_product_attention` as often as you like."""
         memory = x if memory is None else memory
         check_mask(mask, x, memory.shape[-2])
         if mask is not None:
@@ -76,9 +78,7 @@ class Attention(nn.Module):
 
     @torch.no_grad()
     def weights(self, x, memory=None, mask=None):
-        """The weights p (B, N, M) that `forward` would use, which a fused kernel never stores. A
-        query that may look nowhere has zeros, and `forward` gives it zeros."""
+        """The weights p (B, N, M) that `forward` would use, which a fused kernel never stores."""
         memory = x if memory is None else memory
         check_mask(mask, x, memory.shape[-2])
-        _, p = dot_product_attention(self.to_q(x), self.to_k(memory), self.to_v(memory), mask)
-        return p if mask is None else p.masked_fill(~mask, 0)
+        return dot_product_attention(self.to_q(x), self.to_k(memory), self.to_v(memory), mask)[1]

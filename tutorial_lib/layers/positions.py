@@ -2,10 +2,13 @@
 
 Sinusoids: Vaswani et al. (NeurIPS 2017, 1706.03762), section 3.5. Learned tables: one entry for
 each position as in BERT and ViT, or one for each row and each column of a grid; DETR (ECCV 2020,
-2005.12872) puts these two side by side, each of half the features, here two whole ones are added.
+2005.12872) puts these two side by side, each of half the features, here two whole ones are added;
+and a fixed one, whose sines span the picture, taught in chapter 14.
 A relative bias: Liu et al., Swin Transformer (ICCV 2021, 2103.14030). Rotations: Su et al.,
 RoFormer (2104.09864). A grid's tokens are numbered row by row.
 """
+
+import math
 
 import torch
 from torch import nn
@@ -16,6 +19,29 @@ from tutorial_lib.from_scratch import positions as np_positions
 def sinusoidal(n, d):
     """The Transformer's fixed encoding: n positions, d features, d even  ->  tensor (n, d)."""
     return torch.tensor(np_positions.sinusoidal(n, d), dtype=torch.get_default_dtype())
+
+
+def sine_positions_2d(rows, columns, d):
+    """DETR's fixed encoding of a grid (2005.12872, section A.4). Taught in chapter 14.
+
+    As sinusoidal_2d: half of the features say the row, half the column. But rows and columns are
+    counted from 1 and scaled to 2π for the last one, a whole turn of the fastest sine: a position
+    says which part of the picture it is, whatever the grid's size.
+    d features, a multiple of 4  ->  tensor (rows · columns, d), row by row
+    """
+    if d % 4:
+        raise ValueError(f"d = {d}: rows and columns both need pairs, so d is a multiple of 4")
+    row, column = _turns(rows, d // 2), _turns(columns, d // 2)
+    row, column = row[:, None].expand(-1, columns, -1), column.expand(rows, -1, -1)
+    return torch.cat([row, column], dim=-1).flatten(0, 1)  # (rows · columns, d)
+
+
+def _turns(n, d):
+    """Sines and cosines, in turns, of n positions that end at 2π: (n, d)."""
+    position = 2 * math.pi * torch.arange(1, n + 1, dtype=torch.float64) / n
+    angle = position[:, None] * torch.from_numpy(np_positions.frequencies(d))
+    pairs = torch.stack([angle.sin(), angle.cos()], dim=-1)  # (n, d / 2, 2)
+    return pairs.flatten(1).to(torch.get_default_dtype())
 
 
 def table(*shape):

@@ -11,6 +11,7 @@ SIZES = [
     ((), 3, 2, 1, 3),
     ((), 2, 3, 4, 5),
     ((), 4, 4, 4, 4),
+    ((2,), 1, 3, 2, 1),
     ((2,), 3, 5, 4, 3),
     ((3, 2), 1, 4, 5, 2),
 ]
@@ -47,3 +48,5 @@ def queries_keys_values_mask(rng):
     # The only score that is allowed lies below −10000, and below one that is not.
     Q, K, V = np.array([[1e3]]), np.array([[-1e3], [0.0]]), np.array([[1.0], [2.0]])
     yield dict(Q=Q, K=K, V=V, mask=np.array([[True, False]]))
+    blind = np.array([[True, False, True, True], [False] * 4, [True, True, False, True]])
+    yield {**_draw(rng, (2,), 3, 4, 2, 3), "mask": blind}  # one query may look nowhere

@@ -23,7 +23,7 @@ def scores_and_masks(rng):
 masked_softmax = Exercise(
     np_attention.masked_softmax,
     level=2,
-    minutes=15,
+    minutes=10,
     cases=scores_and_masks,
     hints=(
         "Which score makes exp(score) exactly zero?",

@@ -30,9 +30,48 @@ dot_product_attention = Exercise(
         "`s.masked_fill(condition, value)` puts the value where the condition is True. The mask is "
         "True where a query *may* look.",
         "Scores `q @ k.mT` over the root of `q.shape[-1]`; fill with −∞ where `~mask`, if there "
-        "is a mask; then the softmax over the keys, and the product with v.",
+        "is a mask; then the softmax over the keys, filled once more, now with 0, for a query that "
+        "may look nowhere; and the product with v.",
     ),
 )
+
+
+def _steps(q, k, v, mask, *, divide_by=1.0, fill=float("-inf"), dim=-1, flip=False, keys=None):
+    """The steps with another scale, number in forbidden places, axis of the softmax, mask turned
+    round or keys turned otherwise."""
+    s = q @ (k.mT if keys is None else keys) / divide_by
+    if mask is None:
+        p = s.softmax(dim=dim)
+    else:
+        hidden = mask if flip else ~mask
+        p = s.masked_fill(hidden, fill).softmax(dim=dim)
+        p = p.masked_fill(hidden, 0) if fill == float("-inf") else p
+    return p @ v, p
+
+
+def _root(q):
+    return q.shape[-1] ** 0.5
+
+
+@dot_product_attention.mistake(
+    """Right as long as each query may look somewhere. The softmax of a row of −∞ is NaN, and one
+    NaN spoils every gradient behind it. What gets a query that may look nowhere?"""
+)
+def nan_for_who_may_look_nowhere(q, k, v, mask=None):
+    s = q @ k.mT / _root(q)
+    if mask is not None:  # added, so that its gradient is NaN wherever a learner's may be
+        s = s + torch.zeros_like(s).masked_fill(~mask, float("-inf"))
+    p = s.softmax(dim=-1)
+    return p @ v, p
+
+
+@dot_product_attention.mistake(
+    """Right as long as each query may look somewhere. One that may look nowhere should get zeros:
+    yours looks at all keys alike, or wherever the lowest finite score is. Which score is it that
+    you fill in, and what does the softmax of a row of equal scores give?"""
+)
+def uniform_for_who_may_look_nowhere(q, k, v, mask=None):
+    return _steps(q, k, v, mask, divide_by=_root(q), fill=torch.finfo(q.dtype).min)
 
 
 @dot_product_attention.mistake(
@@ -40,11 +79,7 @@ dot_product_attention = Exercise(
     which axis holds the keys, whatever the number of axes?"""
 )
 def softmax_over_axis_one(q, k, v, mask=None):
-    s = q @ k.mT / q.shape[-1] ** 0.5
-    if mask is not None:
-        s = s.masked_fill(~mask, float("-inf"))
-    p = s.softmax(dim=1)
-    return p @ v, p
+    return _steps(q, k, v, mask, divide_by=_root(q), dim=1)
 
 
 @dot_product_attention.mistake(
@@ -52,11 +87,7 @@ def softmax_over_axis_one(q, k, v, mask=None):
     round: `~mask`."""
 )
 def fills_the_allowed(q, k, v, mask=None):
-    s = q @ k.mT / q.shape[-1] ** 0.5
-    if mask is not None:
-        s = s.masked_fill(mask, float("-inf"))
-    p = s.softmax(dim=-1)
-    return p @ v, p
+    return _steps(q, k, v, mask, divide_by=_root(q), flip=True)
 
 
 @dot_product_attention.mistake(
@@ -64,11 +95,7 @@ def fills_the_allowed(q, k, v, mask=None):
     counts the sequences: swap the last two, `k.mT`."""
 )
 def transposes_the_batch(q, k, v, mask=None):
-    s = q @ k.transpose(0, 1) / q.shape[-1] ** 0.5
-    if mask is not None:
-        s = s.masked_fill(~mask, float("-inf"))
-    p = s.softmax(dim=-1)
-    return p @ v, p
+    return _steps(q, k, v, mask, divide_by=_root(q), keys=k.transpose(0, 1))
 
 
 @dot_product_attention.mistake(
@@ -76,11 +103,7 @@ def transposes_the_batch(q, k, v, mask=None):
     `shape[-1]`."""
 )
 def scales_by_tokens(q, k, v, mask=None):
-    s = q @ k.mT / q.shape[-2] ** 0.5
-    if mask is not None:
-        s = s.masked_fill(~mask, float("-inf"))
-    p = s.softmax(dim=-1)
-    return p @ v, p
+    return _steps(q, k, v, mask, divide_by=q.shape[-2] ** 0.5)
 
 
 @dot_product_attention.mistake(
@@ -90,15 +113,6 @@ def scales_by_tokens(q, k, v, mask=None):
 def cuts_the_graph(q, k, v, mask=None):
     z, p = torch_attention.dot_product_attention(q.detach(), k.detach(), v.detach(), mask)
     return z, p
-
-
-def _steps(q, k, v, mask, *, divide_by=1.0, fill=float("-inf"), dim=-1):
-    """The four steps with another scale, number in forbidden places or axis of the softmax."""
-    s = q @ k.mT / divide_by
-    if mask is not None:
-        s = s.masked_fill(~mask, fill)
-    p = s.softmax(dim=dim)
-    return p @ v, p
 
 
 @dot_product_attention.mistake(
@@ -119,7 +133,7 @@ def divides_by_d(q, k, v, mask=None):
 
 @dot_product_attention.mistake("""You do not use the mask: right without one, wrong with one.""")
 def ignores_the_mask(q, k, v, mask=None):
-    return _steps(q, k, v, None, divide_by=q.shape[-1] ** 0.5)
+    return _steps(q, k, v, None, divide_by=_root(q))
 
 
 @dot_product_attention.mistake(
@@ -127,7 +141,7 @@ def ignores_the_mask(q, k, v, mask=None):
     weight of zero?"""
 )
 def fills_with_zero(q, k, v, mask=None):
-    return _steps(q, k, v, mask, divide_by=q.shape[-1] ** 0.5, fill=0.0)
+    return _steps(q, k, v, mask, divide_by=_root(q), fill=0.0)
 
 
 @dot_product_attention.mistake(
@@ -136,7 +150,7 @@ def fills_with_zero(q, k, v, mask=None):
     every number?"""
 )
 def fills_with_a_finite_number(q, k, v, mask=None):
-    return _steps(q, k, v, mask, divide_by=q.shape[-1] ** 0.5, fill=-1e4)
+    return _steps(q, k, v, mask, divide_by=_root(q), fill=-1e4)
 
 
 @dot_product_attention.mistake(
@@ -144,7 +158,7 @@ def fills_with_a_finite_number(q, k, v, mask=None):
     the four steps do forbidden places have to go?"""
 )
 def masks_the_weights(q, k, v, mask=None):
-    p = (q @ k.mT / q.shape[-1] ** 0.5).softmax(dim=-1)
+    p = (q @ k.mT / _root(q)).softmax(dim=-1)
     p = p if mask is None else p * mask
     return p @ v, p
 
@@ -154,7 +168,7 @@ def masks_the_weights(q, k, v, mask=None):
     the keys of one query?"""
 )
 def softmax_over_queries(q, k, v, mask=None):
-    return _steps(q, k, v, mask, divide_by=q.shape[-1] ** 0.5, dim=-2)
+    return _steps(q, k, v, mask, divide_by=_root(q), dim=-2)
 
 
 @dot_product_attention.mistake(

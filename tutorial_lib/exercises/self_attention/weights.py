@@ -68,15 +68,6 @@ def keys_ask(Q, K):
 
 
 @scores.mistake(
-    """The numbers are right, but float32 went in and float64 came out. `np.sqrt(d)` is a float64
-    scalar, and NumPy 2 promotes an array to it; a plain Python number, `d**0.5`, leaves the
-    dtype alone."""
-)
-def numpy_root(Q, K):
-    return Q @ K.mT / np.sqrt(Q.shape[-1])
-
-
-@scores.mistake(
     """Right for one matrix, wrong for a batch: `.T` reverses all axes. Which two should be
     swapped?"""
 )

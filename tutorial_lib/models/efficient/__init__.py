@@ -1,1 +1,1 @@
-"""Survey section 2.6, efficient transformers: fewer bits, fewer weights, fewer operations."""
+"""Systems of the survey's section 2.6: transformers that cost less."""

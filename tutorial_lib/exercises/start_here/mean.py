@@ -1,4 +1,4 @@
-"""Chapter 00: one tiny exercise, to meet the checks."""
+"""A tiny exercise, to meet the checks."""
 
 import numpy as np
 

@@ -1,0 +1,1 @@
+"""What trains the checkpoint of chapter 38 and measures its records."""

@@ -1,0 +1,1 @@
+"""What trains the checkpoint of chapter 19 and measures its records."""
