@@ -9,9 +9,11 @@ from tutorial_lib.recipes.quantization import (
     popcount_speed,
     profit,
     prox_quant,
+    ptq,
     riptide,
     slb,
     small_cnn,
+    straight,
     transformers_zip,
 )
 from tutorial_lib.recipes.vit.data_size import pictures
@@ -92,9 +94,12 @@ def test_packed_products_are_measured_and_equal(monkeypatch):
         assert popcount_speed.compiled()(x, x, 192).diagonal().tolist() == [192, 192]
 
 
-@pytest.mark.parametrize("name", RECIPES)
+RECORDS = RECIPES | {"ptq-vit": ptq, "straight-through": straight}
+
+
+@pytest.mark.parametrize("name", RECORDS)
 def test_the_record_holds_what_is_planned(name):
     rows = records.recorded(name)[0]["rows"]
-    planned = RECIPES[name].plan()
+    planned = RECORDS[name].plan()
     assert len(rows) == len(planned)
     assert all(any(row.items() <= found.items() for found in rows) for row in planned)

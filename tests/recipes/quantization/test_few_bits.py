@@ -5,6 +5,8 @@ import torch
 from torch import nn
 
 from tutorial_lib.layers.calibration import quantize_linears
+from tutorial_lib.models.backbones.vit import ViT
+from tutorial_lib.models.efficient import quantized_vit
 from tutorial_lib.recipes.quantization import few_bits, ptq, straight
 
 
@@ -44,6 +46,17 @@ def test_a_files_size_is_counted_to_the_byte(bits):
     floats = (5 + 5 + 1) + (3 + 3 + 1)  # scales of weights, biases, a scale of inputs
     assert few_bits.stored_bytes(made) == packed + 2 + 4 * floats
     assert few_bits.stored_bytes(small()) == 4 * (30 + 5 + 15 + 3)
+
+
+def test_a_vits_size_counts_its_matrices_in_their_bits():
+    torch.manual_seed(0)
+    model = ViT(8, 4, 2, 3, dim=8, depth=1, heads=2, hidden=12)
+    whole, made = few_bits.stored_bytes(model), quantized_vit.with_products(model)
+    parts = quantized_vit.products(made)
+    scales = 4 * 2 * len(parts)  # of both sides
+    assert ptq.stored_bytes(made) == whole + scales
+    parts["encoder.0.attention.to_q.product"].bits = 4
+    assert ptq.stored_bytes(made) == whole + scales - 64 * 28 / 8
 
 
 def test_one_scale_is_that_of_the_largest_row():

@@ -32,15 +32,17 @@ ORDERS = ("most unstable first", "none frozen", "most stable first")
 def _trained(seed):
     torch.manual_seed(seed)
     model = MobileCNN(1, 10, WIDTH)
-    learn(model, seed, lr=FLOAT_LR, label="floats")
-    return model
+    return model, learn(model, seed, lr=FLOAT_LR, label="floats")
 
 
 def measure(row):
     """One row of the record, in a process of its own: accuracies after each phase, and after the
     averages of the batch norms were taken anew."""
-    model = copy.deepcopy(_trained(row["seed"]))
+    trained, seconds = _trained(row["seed"])
+    model = copy.deepcopy(trained)
     found = dict(bytes=size_in_bytes(model, row["bits"]), accuracy_in_floats=right(model))
+    if row["order"] == "floats":
+        return row | found | dict(accuracy=found["accuracy_in_floats"], seconds_per_step=seconds)
     quantize_activations(model, row["bits"], pictures("train", 500)[0])
     quantize_weights(model, row["bits"])
     layers = inner_layers(model)
@@ -83,7 +85,7 @@ def average_again(model):
 
 
 def plan():
-    settings = product((2,), ORDERS, SEEDS)
+    settings = [*product((2,), ORDERS, SEEDS), *product((32,), ("floats",), SEEDS)]
     return [dict(zip(("bits", "order", "seed"), setting)) for setting in settings]
 
 

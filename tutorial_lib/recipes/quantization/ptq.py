@@ -22,6 +22,7 @@ from tutorial_lib.models.efficient.mixed_precision import (
 )
 from tutorial_lib.models.efficient.ptq_vit import order_violations, post_training_quantize
 from tutorial_lib.models.efficient.quantized_vit import (
+    ProductLinear,
     attention_maps,
     set_min_max,
     with_products,
@@ -38,12 +39,7 @@ SEARCHES = {  # name -> the arguments of `post_training_quantize`
     "similarity, ranking": dict(gamma=1, correct=False),
     "similarity, ranking, bias": dict(gamma=1, correct=True),
 }
-SHARED = (
-    "evenly",
-    "nuclear norm",
-    "logits",
-    "logits, turned round",
-)  # a budget of bits among blocks
+SHARED = ("evenly", "nuclear norm", "logits", "logits, turned round")  # a budget among blocks
 
 
 def min_max(model, images, bits):
@@ -60,11 +56,17 @@ def violations(model, quantized, images) -> float:
     return sum(found) / len(found)
 
 
+def stored_bytes(quantized) -> float:
+    """What a file of a model with products takes: matrices in their bits, all else as floats."""
+    maps = [part for part in quantized.modules() if isinstance(part, ProductLinear)]
+    packed = sum(part.weight.numel() * (part.product.bits or 32) for part in maps) / 8
+    floats = sum(x.numel() for x in quantized.state_dict().values())
+    return packed + 4 * (floats - sum(part.weight.numel() for part in maps))
+
+
 def turned_round(bits: dict) -> dict:
     """The same numbers of bits, the most for the blocks that had the fewest."""
-    kinds = {
-        name: name.rpartition(".")[-1] for name in bits
-    }  # blocks of one kind are equally large
+    kinds = {name: name.rpartition(".")[-1] for name in bits}  # of one kind, of one size
     turned = {}
     for kind in set(kinds.values()):
         names = sorted((n for n in bits if kinds[n] == kind), key=bits.get)
@@ -96,6 +98,8 @@ def measure(row):
         extra["of_blocks"] = shared_bits(model, row["seed"], row["method"])
         bits = bits_of_products(model, extra["of_blocks"])
         quantized = post_training_quantize(model, images, bits, gamma=0)
+    elif row["method"] == "floats":
+        quantized = with_products(model)
     elif row["method"] == "min-max":
         quantized = min_max(model, images, row["bits"])
     else:
@@ -104,12 +108,13 @@ def measure(row):
     return row | dict(
         accuracy=accuracy(quantized, *test),
         violations=violations(model, quantized, test[0][:64]),
+        bytes=stored_bytes(quantized),
         **extra,
     )
 
 
 def plan():
-    rows = list(product(("min-max", *SEARCHES), BITS, SEEDS))
+    rows = [("floats", 32, 0), *product(("min-max", *SEARCHES), BITS, SEEDS)]
     rows += product(SHARED, (MEAN,), SEEDS)
     return [dict(method=method, bits=bits, seed=seed) for method, bits, seed in rows]
 
