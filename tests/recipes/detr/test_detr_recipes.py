@@ -50,7 +50,7 @@ def test_scenes_are_drawn_at_random_through_the_generator_alone():
 
 @pytest.mark.parametrize("name", detr.MODELS)
 def test_the_recipe_writes_a_checkpoint_that_loads(name, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(detr, "COUNT", {"train": 20, "test": 10})
+    monkeypatch.setattr(detr, "COUNT", {"train": 20, "test": 10, "fresh": 5})
     file = tmp_path / "new.safetensors"
     detr.main([name, "--steps", "2", "--seed", "5", "--out", str(file)])
     assert file.stat().st_size < 2**20 and str(file) in capsys.readouterr().out

@@ -56,7 +56,18 @@ def sizes_and_points(rng):
         yield dict(arguments=arguments, points=points, features=features)
 
 
-SetAbstraction = ModuleExercise(
+class _KeepsItsWidth(ModuleExercise):
+    """A level that also says how many features it gives: the next one is made with that."""
+
+    def beside_the_tries(self, answer):
+        arguments = self.all_cases()[-1]["arguments"]
+        width, wanted = getattr(answer(**arguments), "width", None), arguments["widths"][-1]
+        if width == wanted:
+            return ""
+        return f"right but for self.width, which is {width!r} where {wanted} features come out."
+
+
+SetAbstraction = _KeepsItsWidth(
     SetAbstraction,
     level=4,
     minutes=25,
@@ -200,3 +211,21 @@ class AmongTheCentres(_Parts):
         if features is not None:
             balls = self.beside(balls, gather(features, index))
         return centres, self.pool(self.mlp(balls))
+
+
+@SetAbstraction.mistake(
+    """You see the neighbours from the mean of their ball. From where does the task look at them?"""
+)
+class FromTheMeanOfTheBall(_Parts):
+    def seen(self, centres, points, index):
+        ball = gather(points, index)
+        return ball - ball.mean(dim=2, keepdim=True)
+
+
+@SetAbstraction.mistake(
+    """Your neighbours are the nearest points, however far they are. What is the radius for?"""
+)
+class HoweverFar(_Parts):
+    def __init__(self, *sizes, **names):
+        super().__init__(*sizes, **names)
+        self.radius = 1e6

@@ -129,3 +129,11 @@ def whole_points(dG, H):
     dH = np.zeros(H.shape, dG.dtype)
     dH[:, H.argmax(axis=1)] = dG
     return dH
+
+
+@max_pool_backward.mistake(
+    """No gradient passes where the maximum is below zero, as if a ReLU stood behind it. Does G
+    notice when a negative maximum moves?"""
+)
+def as_behind_a_relu(dG, H):
+    return np_points.max_pool_backward(dG * (H.max(axis=1) > 0), H)

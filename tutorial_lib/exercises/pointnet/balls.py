@@ -208,3 +208,29 @@ def for_every_point(queries, points, radius, count):
 def topk_of_too_few(queries, points, radius, count):
     squared, place = _apart(queries, points).topk(count, largest=False)
     return place.where(squared <= radius**2, place[..., :1])
+
+
+@ball_query.mistake(
+    """Where too few points are inside, yours fills up with −1. As an index that is the last point,
+    wherever it lies. What does the task put there?"""
+)
+def filled_with_minus_1(queries, points, radius, count):
+    place, inside = _nearest(queries, points, radius, count)
+    inside[..., 0] = True
+    return place.where(inside, -1)
+
+
+@ball_query.mistake(
+    """Where too few points are inside, or none, yours fills up with −1. As an index that is the
+    last point, wherever it lies. What does the task put there?"""
+)
+def minus_1_in_an_empty_ball(queries, points, radius, count):
+    place, inside = _nearest(queries, points, radius, count)
+    return place.where(inside, -1)
+
+
+@ball_query.mistake(
+    """All clouds are searched in the first one. To which cloud does a query belong?"""
+)
+def in_the_first_cloud(queries, points, radius, count):
+    return ball_query.reference(queries, points[:1].expand_as(points), radius, count)

@@ -110,3 +110,12 @@ def without_bias(points, W, b):
 def sorted_first(points, W, b):
     order = points[..., :1].argsort(dim=1).expand_as(points)
     return _convolved(points.gather(1, order).mT, W, b).mT
+
+
+@point_features.mistake(
+    """The way out is right. On the way in axes are moved, (C, B, N), and then read as (B, C, N):
+    that mixes the clouds. Which two axes are to change places?"""
+)
+def clouds_mixed(points, W, b):
+    B, N, C = points.shape
+    return _convolved(points.permute(2, 0, 1).reshape(B, C, N), W, b).mT

@@ -162,6 +162,23 @@ def relu_of_the_points_alone(X, layers):
     return _pooled(H, H.max(axis=1))
 
 
+@global_feature.mistake(
+    """Every cloud has the same G: the maximum runs over the clouds as well. What belongs to the
+    global feature of cloud b?"""
+)
+def one_for_the_whole_batch(X, layers):
+    H = _features(X, layers)
+    return _pooled(H, np.repeat(H.max(axis=(0, 1))[None], len(H), axis=0))
+
+
+@global_feature.mistake(
+    """G is the maximum of the absolute values. Which of −5 and 2 is the larger number?"""
+)
+def of_absolute_values(X, layers):
+    H = _features(X, layers)
+    return _pooled(H, np.abs(H).max(axis=1))
+
+
 def features_of_points(rng):
     for N, D in [(3, 2), (1, 4), (2, 2), (5, 3), (4, 9), (6, 6), (7, 1)]:
         yield dict(H=rng.normal(size=(N, D)))
@@ -262,3 +279,11 @@ def largest_altogether(H):
 )
 def only_positive_maxima(H):
     return np.unique(H.argmax(axis=0)[H.max(axis=0) > 0])
+
+
+@critical_points.mistake(
+    """You look at absolute values: a point that is far below zero in a feature wins it. Which of −5
+    and 2 is the larger number?"""
+)
+def by_absolute_value(H):
+    return np.unique(np.abs(H).argmax(axis=0))

@@ -49,10 +49,10 @@ def pointnet_from_nothing():
         def __init__(self):
             super().__init__()
             self.point = nn.Sequential(
-                nn.Linear(3, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 256)
+                nn.Linear(3, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 128)
             )
             self.cloud = nn.Sequential(
-                nn.Linear(256, 64), nn.ReLU(), nn.Dropout(0.3), nn.Linear(64, 10)
+                nn.Linear(128, 64), nn.ReLU(), nn.Dropout(0.3), nn.Linear(64, 10)
             )
 
         def forward(self, clouds):
@@ -60,8 +60,8 @@ def pointnet_from_nothing():
 
     torch.manual_seed(0)
     built, (clouds, labels) = FromNothing(), furniture("train", 128)
-    optimizer = torch.optim.AdamW(built.parameters(), lr=2e-3)
-    for _ in range(steps(250)):
+    optimizer = torch.optim.AdamW(built.parameters(), lr=4e-3)
+    for _ in range(steps(200)):
         chosen = torch.randint(len(clouds), (32,))
         loss = F.cross_entropy(built(clouds[chosen]), labels[chosen])
         optimizer.zero_grad()

@@ -137,3 +137,19 @@ def distances_notice_a_mirror(network, change):
 )
 def distances_overlook_doubling(network, change):
     return _as(distances="shuffle double move turn mirror")(network, change)
+
+
+@same_answer.mistake(
+    """You let nothing but a shuffle go unnoticed. Two of the networks never see where the cloud
+    lies, and one hears nothing new from a point that is there twice: which?"""
+)
+def nothing_but_a_shuffle(network, change):
+    return change == "shuffle"
+
+
+@same_answer.mistake(
+    """You let the sorted network overlook a move. The order stays the same, and what of the numbers
+    that stand in it?"""
+)
+def sorted_overlooks_moves(network, change):
+    return _as(sorted="shuffle move")(network, change)

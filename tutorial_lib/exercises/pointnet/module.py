@@ -200,3 +200,21 @@ class PointsForFeatures(_Parts):
         for i, layer in enumerate(self.mlp):
             if isinstance(layer, PointNorm):
                 self.mlp[i] = nn.BatchNorm1d(layer.num_features)
+
+
+@PointNet.mistake(
+    """γ drops nothing in training, where the task asks for a dropout behind each hidden layer. To
+    what does your `__init__` hand its `dropout`?"""
+)
+class DropsNothing(_Parts):
+    def __init__(self, *sizes, **names):
+        super().__init__(*sizes, **names | {"dropout": 0.0})
+
+
+@PointNet.mistake(
+    """γ drops half, PyTorch's default, whatever share is asked for. To what does your `__init__`
+    hand its `dropout`?"""
+)
+class DropsHalf(_Parts):
+    def __init__(self, *sizes, **names):
+        super().__init__(*sizes, **names | {"dropout": 0.5})

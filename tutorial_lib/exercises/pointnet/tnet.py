@@ -113,3 +113,31 @@ def by_the_determinant(A):
 )
 def without_the_identity(A):
     return (A @ A.mT).square().sum(dim=(1, 2)).mean()
+
+
+@orthogonality.mistake(
+    """You want the determinant to be 1. A mirror is orthogonal and has −1, and many a matrix with 1
+    is not: stretch x by two and squeeze y by two."""
+)
+def determinant_of_one(A):
+    return (torch.linalg.det(A) - 1).square().mean()
+
+
+@orthogonality.mistake(
+    """Nothing is squared: gaps above and below zero cancel each other. What does ‖·‖²_F add up?"""
+)
+def plain_sum(A):
+    return _gap(A).sum(dim=(1, 2)).mean()
+
+
+@orthogonality.mistake("""You add up absolute values. What does ‖·‖²_F add up?""")
+def absolute_values(A):
+    return _gap(A).abs().sum(dim=(1, 2)).mean()
+
+
+@orthogonality.mistake(
+    """Right angles are asked for and the lengths left free: the diagonal of A Aᵀ does not count in
+    yours. What should stand there?"""
+)
+def lengths_left_free(A):
+    return (_gap(A) * (1 - torch.eye(A.shape[-1], dtype=A.dtype))).square().sum((1, 2)).mean()

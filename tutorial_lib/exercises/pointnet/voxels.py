@@ -178,3 +178,40 @@ def slices_for_cells(clouds, resolution):
     for b, cell in enumerate(_cells(clouds, resolution).clamp(0, resolution - 1)):
         grid[b][cell] = 1
     return grid
+
+
+@voxelize.mistake(
+    """A point on the border of two cells goes to the lower one in yours. Which border does a cell
+    hold?"""
+)
+def upper_border_held(clouds, resolution):
+    return _marked(clouds, ((clouds + 1) / 2 * resolution).ceil().long() - 1, resolution)
+
+
+@voxelize.mistake(
+    """What lies outside, or at 1 itself, is left out of your grid. Where does the task put it?"""
+)
+def border_and_outside_left_out(clouds, resolution):
+    grid = clouds.new_zeros(len(clouds), *[resolution] * 3)
+    for b, cell in enumerate(_cells(clouds, resolution)):
+        x, y, z = cell[((cell >= 0) & (cell < resolution)).all(dim=-1)].unbind(-1)
+        grid[b, x, y, z] = 1
+    return grid
+
+
+@voxelize.mistake(
+    """What leaves the cube on one side comes back on the other: a remainder counts in circles.
+    Where does the task put what is outside?"""
+)
+def round_the_other_side(clouds, resolution):
+    return _marked(clouds, _cells(clouds, resolution) % resolution, resolution)
+
+
+@voxelize.mistake(
+    """Each cloud fills its grid: you scale every axis by the cloud's own smallest and largest
+    coordinate. The task's cube is the same for every cloud, so that clouds can be compared."""
+)
+def each_axis_scaled_to_itself(clouds, resolution):
+    low, high = clouds.amin(dim=1, keepdim=True), clouds.amax(dim=1, keepdim=True)
+    cell = (clouds - low) / (high - low).clamp_min(1e-9) * resolution
+    return _marked(clouds, cell.floor().long(), resolution)
