@@ -26,7 +26,7 @@ def matrices_of_integers(rng):
 int8_matmul = Exercise(
     quant.int8_matmul,
     level=3,
-    minutes=15,
+    minutes=10,
     cases=matrices_of_integers,
     hints=(
         "Multiply (q_x − z_x)(q_w − z_w) out: four terms. Which of them need the large product, "
