@@ -143,3 +143,12 @@ def test_a_model_is_quantized_as_a_copy():
     error = (quantized(x) - model(x)).abs().max()
     assert 0 < error < 0.05
     assert error < (calibration.quantize_linears(model, x, bits=4)(x) - model(x)).abs().max()
+
+
+def test_inputs_may_have_fewer_bits_than_weights():
+    torch.manual_seed(0)
+    linear, x = nn.Linear(4, 3), torch.randn(50, 4)
+    quantized = calibration.quantize_linears(nn.Sequential(linear), x, bits=8, input_bits=2)
+    read = fake_quantize(x, *affine_scale(x.flatten(), 2), bits=2)
+    W = fake_quantize(linear.weight, symmetric_scale(linear.weight, 8)[:, None], bits=8)
+    torch.testing.assert_close(quantized(x), read @ W.mT + linear.bias)

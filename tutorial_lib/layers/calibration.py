@@ -110,20 +110,23 @@ def inputs_of_linears(model: nn.Module, images) -> dict[str, torch.Tensor]:
 
 
 @torch.no_grad()
-def quantize_linears(model: nn.Module, images, bits: int, weights=min_max, inputs=min_max):
+def quantize_linears(
+    model: nn.Module, images, bits: int, weights=min_max, inputs=min_max, input_bits=None
+):
     """A copy of a model with a `QuantizedLinear` in the place of every linear map.
 
     model            in testing mode; images  to calibrate the inputs with, which it reads once
-    bits             of weights and inputs
+    bits, input_bits  of weights and of inputs; these have as many if not given
     weights, inputs  which share of a range the scales cover, of each output's weights and of a
                      map's inputs
     ->  the copy; patches, positions, norms and the attention's products are left as they are
     """
     seen, quantized = inputs_of_linears(model, images), copy.deepcopy(model)
+    input_bits = input_bits or bits
     for name, x in seen.items():
         linear, x = model.get_submodule(name), x.flatten()
         weight_scale = symmetric_scale(linear.weight, bits, weights(linear.weight, bits))
-        scale, zero = affine_scale(x, bits, inputs(x, bits, affine=True))
-        made = QuantizedLinear(linear.in_features, linear.out_features, bits)
+        scale, zero = affine_scale(x, input_bits, inputs(x, input_bits, affine=True))
+        made = QuantizedLinear(linear.in_features, linear.out_features, bits, input_bits)
         quantized.set_submodule(name, made.take(linear, weight_scale, scale, zero))
     return quantized

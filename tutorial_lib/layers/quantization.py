@@ -89,16 +89,17 @@ def int8_product(a, b):
 class QuantizedLinear(nn.Module):
     """A linear map of integers: int8 weights, and inputs that become int8 on the way in.
 
-    inputs, outputs  features; bits  2 to 8, of weights and inputs
+    inputs, outputs  features
+    bits, input_bits  2 to 8, of the weights and of the inputs; these have as many if not given
 
     Buffers, which `take` fills: weight (outputs, inputs) int8; weight_scale (outputs,) of the
     symmetric weights; input_scale () and input_zero (), int32, of the affine inputs; bias
     (outputs,), which stays float. Nothing in it learns.
     """
 
-    def __init__(self, inputs: int, outputs: int, bits: int = 8):
+    def __init__(self, inputs: int, outputs: int, bits: int = 8, input_bits: int | None = None):
         super().__init__()
-        self.bits = bits
+        self.bits, self.input_bits = bits, input_bits or bits
         self.register_buffer("weight", torch.zeros(outputs, inputs, dtype=torch.int8))
         self.register_buffer("weight_scale", torch.ones(outputs))
         self.register_buffer("input_scale", torch.ones(()))
@@ -121,7 +122,7 @@ class QuantizedLinear(nn.Module):
 
     def forward(self, x):
         """(..., inputs)  ->  (..., outputs)"""
-        least, largest = integer_range(self.bits)
+        least, largest = integer_range(self.input_bits)
         q = (x / self.input_scale).round() + self.input_zero
         q = q.clamp(least, largest).to(torch.int8)
         product = int8_product(q.flatten(0, -2), self.weight.mT)  # (N, outputs) int32

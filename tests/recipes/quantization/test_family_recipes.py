@@ -10,6 +10,7 @@ from tutorial_lib.recipes.quantization import (
     profit,
     prox_quant,
     ptq,
+    real_vit,
     riptide,
     slb,
     small_cnn,
@@ -45,8 +46,9 @@ def short(monkeypatch):
 
 
 def kinds(rows):
-    """What of the rows is not a seed: one row of each kind."""
-    return list({str(row | {"seed": 0}): row for row in rows}.values())
+    """One row of each kind: rows of a kind differ in seed, rate and length of training."""
+    alike = dict.fromkeys(("seed", "lr", "longer"))
+    return list({str(row | alike): row for row in rows}.values())
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -94,7 +96,7 @@ def test_packed_products_are_measured_and_equal(monkeypatch):
         assert popcount_speed.compiled()(x, x, 192).diagonal().tolist() == [192, 192]
 
 
-RECORDS = RECIPES | {"ptq-vit": ptq, "straight-through": straight}
+RECORDS = RECIPES | {"ptq-vit": ptq, "straight-through": straight, "quantized-vit-s14": real_vit}
 
 
 @pytest.mark.parametrize("name", RECORDS)

@@ -51,7 +51,8 @@ def measure(row):
     """One row of the record, in a process of its own."""
     model = load_checkpoint(pretrained.folder(), image_size=SIDE)
     weights, inputs = METHODS[row["method"]]
-    quantized = quantize_linears(model, crops(CALIBRATED_ON), row["bits"], weights, inputs)
+    images, bits, input_bits = crops(CALIBRATED_ON), row["bits"], row["input_bits"]
+    quantized = quantize_linears(model, images, bits, weights, inputs, input_bits)
     images = crops(JUDGED_ON)
     wanted, found = model(images), quantized(images)
     seconds = [median_seconds(lambda m=m: m(images[:4]), repeats=3) for m in (model, quantized)]
@@ -66,7 +67,9 @@ def measure(row):
 
 
 def plan():
-    return [dict(method=method, bits=bits) for method, bits in product(METHODS, (8, 4))]
+    rows = [(method, bits, bits) for method, bits in product(METHODS, (8, 4))]
+    rows += [("min-max", 4, 8), ("min-max", 8, 4)]  # which of the two suffers from few bits?
+    return [dict(zip(("method", "bits", "input_bits"), row)) for row in rows]
 
 
 if __name__ == "__main__":
