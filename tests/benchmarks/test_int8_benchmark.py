@@ -1,4 +1,4 @@
-"""The benchmark of chapter 36's integer product writes its rows, and stops where it is not exact."""
+"""The benchmark of chapter 36's integer product writes its rows, and stops if it is not exact."""
 
 import pytest
 import torch

@@ -30,9 +30,9 @@ BLOCKS = [  # of lines: record, name, bits of weights/inputs, the rows; the firs
         ("riptide", "Riptide", "1/2", dict(method="fused glue")),
     ],
     [
-        ("profit", "MobileNet in floats", "32/32", dict(order="floats")),
-        ("profit", "DuQ, none frozen", "2/2", dict(order="none frozen")),
-        ("profit", "DuQ, PROFIT", "2/2", dict(order="most unstable first")),
+        ("profit", "MobileNet in floats", "32/32", dict(order="floats", longer=1)),
+        ("profit", "DuQ, none frozen", "2/2", dict(order="none frozen", longer=3)),
+        ("profit", "DuQ, PROFIT", "2/2", dict(order="most unstable first", longer=3)),
     ],
     [
         ("prox-quant", "CNN in floats, trained on", "32/32", dict(method="float")),
