@@ -107,3 +107,21 @@ def test_the_checkpoint_of_the_course_does_as_well_as_it_says():
     assert not model.training and detr.file_of("two-stage").stat().st_size < 2**20
     found = detr.quality(model, *detr.scenes("test", 100))
     assert found["ap50"] == pytest.approx(float(record["ap50"]), abs=0.06)
+
+
+def test_deaf_queries_say_the_same_of_every_scene_and_on_average_what_they_said():
+    model = detr.fresh("plain", seed=0, queries=5).eval()
+    images, *_ = detr.scenes("train", 6, **SMALL)
+    cut = sets.deaf(model, images)
+    layer, cut_layer = model.decoder[-1], cut.decoder[-1]
+    kept = []
+    hook = layer.attention.register_forward_hook(lambda module, given, out: kept.append(out))
+    with torch.no_grad():
+        model(images)
+        hook.remove()
+        torch.testing.assert_close(cut_layer.attention.said, kept[0].mean(0))
+        assert kept[0].var(0).max() > 1e-8  # what is cut does depend on the scene
+        # The first layer's queries have seen nothing yet: there nothing is lost.
+        model.decoder[-1].attention = cut_layer.attention
+        for a, b in zip(model(images), cut(images)):
+            torch.testing.assert_close(a[1], b[1])

@@ -6,6 +6,8 @@ Taught in chapter 14, after Carion et al., End-to-End Object Detection with Tran
     python -m tutorial_lib.recipes.detr.sets [--out FILE]
 """
 
+from copy import deepcopy
+
 import torch
 from torch import nn
 
@@ -25,6 +27,34 @@ class Silence(nn.Module):
 
     def forward(self, x, memory, x_place, memory_place):
         return torch.zeros_like(x)
+
+
+class OnAverage(nn.Module):
+    """Attention that says the same of every picture: `said` (N, D), a row for each query."""
+
+    def __init__(self, said):
+        super().__init__()
+        self.said = said
+
+    def forward(self, x, memory, x_place, memory_place):
+        return self.said.expand_as(x)
+
+
+@torch.no_grad()
+def deaf(model, images):
+    """A copy whose queries do not hear each other: in every layer their attention gives what it
+    gave for these images (B, 3, H, W) on average. What it adds to all pictures alike stays."""
+    said, hooks = [], []
+    for layer in model.decoder:
+        keep = lambda module, given, out: said.append(out.mean(0))  # noqa: E731
+        hooks.append(layer.attention.register_forward_hook(keep))
+    model.eval()(images)
+    for hook in hooks:
+        hook.remove()
+    copy = deepcopy(model)
+    for layer, rows in zip(copy.decoder, said, strict=True):
+        layer.attention = OnAverage(rows)
+    return copy
 
 
 def model_of(variant: str, seed: int):
