@@ -172,7 +172,7 @@ def _(model, optimizer, images, labels, bits):
     for name, p in model.named_parameters():
         p.data = before[name]
     optimizer.step()
-    return float(loss)
+    return loss.item()
 
 
 @wrong("quantization.few_bit_step", "never restores", says="The float weights are lost")
