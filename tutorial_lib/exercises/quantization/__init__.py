@@ -5,7 +5,7 @@ from tutorial_lib.exercises import in_files
 FILES = {  # in the order of the chapter: an exercise and the file that holds it
     "to_integers": "integers",
     "scales_per_channel": "integers",
-    "best_scale": "integers",
+    "best_scale": "clipping",
     "int8_matmul": "product",
     "QuantizedLinear": "module",
     "few_bit_step": "training",

@@ -2,7 +2,8 @@
 
 Taught in chapter 36, after Park, Yoo, PROFIT (ECCV 2020, 2008.04693), section 6. Weights and
 activations have the same number of bits, quantized by DuQ. Every way trains as long and begins from
-the same model in floats; all were trained again for longer. Measure again, some minutes on one core:
+the same model in floats; then all are trained for longer. Measure again, a quarter of an hour on
+one core:
 
     python -m tutorial_lib.recipes.quantization.profit [--out FILE]
 """
