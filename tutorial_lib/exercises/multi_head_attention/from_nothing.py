@@ -28,10 +28,10 @@ def strangers_do_not_matter(model) -> bool:
 
 def round_table_from_nothing():
     """`round_tables(64, generator)`, with a `torch.Generator()`, draws guests (64, 8, 80) and their
-    two digits (64, 8, 2). Build a model from an empty cell and train it: it takes guests (B, 8, 80),
-    gives scores (B, 8, 2, 10), has 5,000 to 60,000 parameters, and names at least 85 % of the digits
-    right, of each of the two kinds, at new tables with digits of other writing. Neither one head nor
-    a table without places gets there. Two seconds of training are enough."""
+    two digits (64, 8, 2). Build a model from an empty cell and train it: it takes guests
+    (B, 8, 80), gives scores (B, 8, 2, 10), has 5,000 to 60,000 parameters, and names at least 85 %
+    of the digits right, of each of the two kinds, at new tables with digits of other writing. One
+    head does not get there, nor do guests without places. Two seconds of training are enough."""
     import torch
     import torch.nn.functional as F
     from torch import nn

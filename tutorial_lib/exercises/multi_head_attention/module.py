@@ -42,8 +42,8 @@ class MultiHeadAttention(nn.Module):
 
 
 def sizes_and_tokens(rng):
-    def draw(*shape):
-        return torch.from_numpy(rng.normal(size=shape)).float()
+    def draw(*shape):  # float64: where weights are near 0 or 1, float32 rounds gradients away
+        return torch.from_numpy(rng.normal(size=shape))
 
     for B, N, M, dim, heads, dim_memory in [
         (1, 1, 2, 2, 2, 4),
@@ -54,6 +54,8 @@ def sizes_and_tokens(rng):
     ]:
         arguments = dict(dim=dim, heads=heads, dim_memory=dim_memory)
         yield dict(arguments=arguments, x=draw(B, N, dim), memory=draw(B, M, dim_memory))
+    single = dict(x=draw(2, 3, 8).float(), memory=draw(2, 2, 4).float())
+    yield dict(arguments=dict(dim=8, heads=2, dim_memory=4), **single)
     same = dict(dim=6, heads=2, dim_memory=6)  # where a wrong sequence or map would fit
     yield dict(arguments=same, x=draw(2, 6, 6), memory=draw(2, 6, 6))
     yield dict(arguments=same, x=draw(2, 4, 6))  # self-attention
@@ -200,8 +202,8 @@ class DealsOutFeatures(_Parts):
 
 
 @MultiHeadAttention.mistake(
-    """You divide by √dim. After the split a score adds up d = dim / heads products only: which width
-    is in your line, the one before the split or after?"""
+    """You divide by √dim. After the split a score adds up d = dim / heads products only: which
+    width is in your line, the one before the split or after?"""
 )
 class RootOfTheWholeWidth(_Parts):
     def attend(self, q, k, v, mask):
