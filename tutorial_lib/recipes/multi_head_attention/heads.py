@@ -31,9 +31,11 @@ def measured():
 
 
 def panels():
-    """(title, numbers of heads, method -> seconds): this machine, then what was recorded."""
+    """(title, numbers of heads, method -> seconds): this machine, then what GPUs recorded."""
     found = [(f"this machine, CPU, forward\n{SHAPE}", COUNTS, measured())]
     for result in records.recorded("transformer"):
+        if "NVIDIA" not in result["machine"]["device"]:
+            continue
         rows = [row for row in result["rows"] if row["what"] == "heads"]
         times = {m: [r["seconds"] for r in rows if r["method"] == m] for m in METHODS}
         shape = tuple(result["size"][name] for name in ("batch", "tokens", "width"))

@@ -73,7 +73,7 @@ def draw_table(ax, guests, weights, title):
             ax.annotate("", 0.63 * places[key], 0.63 * places[query], arrowprops=arrow)
     for seat, (x, y) in enumerate(places):
         box = ax.inset_axes((x - 0.2, y - 0.2, 0.4, 0.4), transform=ax.transData)
-        box.imshow(guests[seat, :64].view(8, 8), cmap="gray_r")
+        box.imshow(guests[seat, :64].view(8, 8).numpy(), cmap="gray_r")
         box.set(xticks=[], yticks=[])
         for side in box.spines.values():
             side.set(visible=True, color=COLOURS[wears[seat]], linewidth=3)
