@@ -8,11 +8,17 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from scipy.linalg import block_diag
+from torch import nn
 
 from answers import right, wrong
 from tutorial_lib.from_scratch.attention import attention, attention_backward, softmax
 from tutorial_lib.from_scratch.multi_head import merge_heads, split_heads
-from tutorial_lib.from_scratch.positions import frequencies, sinusoidal
+from tutorial_lib.from_scratch.positions import (
+    frequencies,
+    relative_position_index,
+    sinusoidal,
+)
+from tutorial_lib.layers.attention import dot_product_attention
 
 # split_heads
 
@@ -560,112 +566,471 @@ def _(dY, X, memory, W, heads, mask=None):
     }
 
 
-# batched_heads
+# MultiHeadAttention
+
+
+class FourMaps(nn.Module):
+    """What most answers share: the four maps, and who answers."""
+
+    def __init__(self, dim, heads, dim_memory):
+        super().__init__()
+        self.h, self.d = heads, dim // heads
+        self.to_q = nn.Linear(dim, dim, bias=False)
+        self.to_k = nn.Linear(dim_memory, dim, bias=False)
+        self.to_v = nn.Linear(dim_memory, dim, bias=False)
+        self.to_out = nn.Linear(dim, dim, bias=False)
+
+    def forward(self, x, memory=None, mask=None):
+        memory = x if memory is None else memory
+        return self.attend(x, memory, mask)
+
+
+def cut(x, heads):
+    return x.reshape(*x.shape[:2], heads, -1).permute(0, 2, 1, 3)
 
 
 @wrong(
-    "multi_head_attention.batched_heads",
+    "multi_head_attention.MultiHeadAttention",
     "heads cut by reshape alone",
     says="In and out by `view` alone",
 )
-def _(q, k, v, heads):
-    B, N, D = q.shape
-    q, k, v = (x.reshape(B, heads, -1, D // heads) for x in (q, k, v))
-    p = (q @ k.mT / (D // heads) ** 0.5).softmax(-1)
-    return (p @ v).reshape(B, N, D)
+class _(FourMaps):
+    def attend(self, x, memory, mask):
+        B, N, D = x.shape
+        q, k, v = self.to_q(x), self.to_k(memory), self.to_v(memory)
+        q, k, v = (t.reshape(B, self.h, -1, self.d) for t in (q, k, v))
+        mask = mask if mask is None else mask[:, None]
+        return self.to_out(dot_product_attention(q, k, v, mask)[0].reshape(B, N, D))
 
 
 @wrong(
-    "multi_head_attention.batched_heads",
+    "multi_head_attention.MultiHeadAttention",
     "merged without transposing back",
-    says="`view(B, N, D)` on the way out",
+    says="`view(B, N, dim)` on the way out",
 )
-def _(q, k, v, heads):
-    B, N, D = q.shape
-    q, k, v = (x.reshape(B, -1, heads, D // heads).transpose(1, 2) for x in (q, k, v))
-    p = (q @ k.mT / (D // heads) ** 0.5).softmax(-1)
-    return (p @ v).reshape(B, N, D)
-
-
-@wrong("multi_head_attention.batched_heads", "divided by the root of D", says="You divide by √D")
-def _(q, k, v, heads):
-    B, N, D = q.shape
-    q, k, v = (x.reshape(B, -1, heads, D // heads).transpose(1, 2) for x in (q, k, v))
-    p = (q @ k.mT / D**0.5).softmax(-1)
-    return (p @ v).transpose(1, 2).reshape(B, N, D)
+class _(FourMaps):
+    def attend(self, x, memory, mask):
+        parts = (cut(t, self.h) for t in (self.to_q(x), self.to_k(memory), self.to_v(memory)))
+        z, _ = dot_product_attention(*parts, None if mask is None else mask[:, None])
+        return self.to_out(z.reshape(x.shape))
 
 
 @wrong(
-    "multi_head_attention.batched_heads",
+    "multi_head_attention.MultiHeadAttention",
+    "divided by the root of dim",
+    says="You divide by √dim",
+)
+class _(FourMaps):
+    def attend(self, x, memory, mask):
+        q, k, v = (cut(t, self.h) for t in (self.to_q(x), self.to_k(memory), self.to_v(memory)))
+        s = q @ k.mT / x.shape[-1] ** 0.5
+        if mask is not None:
+            s = s.masked_fill(~mask[:, None], float("-inf"))
+        p = s.softmax(-1).nan_to_num(0)
+        return self.to_out((p @ v).transpose(1, 2).flatten(2))
+
+
+@wrong(
+    "multi_head_attention.MultiHeadAttention",
     "as many keys as queries",
     says="Two shapes do not fit. Write the shape behind",
 )
-def _(q, k, v, heads):
-    B, N, D = q.shape
-    q, k, v = (x.reshape(B, N, heads, D // heads).transpose(1, 2) for x in (q, k, v))
-    p = (q @ k.mT / (D // heads) ** 0.5).softmax(-1)
-    return (p @ v).transpose(1, 2).reshape(B, N, D)
+class _(FourMaps):
+    def attend(self, x, memory, mask):
+        B, N, D = x.shape
+        q, k, v = self.to_q(x), self.to_k(memory), self.to_v(memory)
+        q, k, v = (t.view(B, N, self.h, self.d).transpose(1, 2) for t in (q, k, v))
+        z, _ = dot_product_attention(q, k, v, None if mask is None else mask[:, None])
+        return self.to_out(z.transpose(1, 2).reshape(B, N, D))
 
 
 @wrong(
-    "multi_head_attention.batched_heads",
+    "multi_head_attention.MultiHeadAttention",
     "view after a transpose",
     says="`view` right after `transpose`",
 )
-def _(q, k, v, heads):
-    B, N, D = q.shape
-    q, k, v = (x.view(B, -1, heads, D // heads).transpose(1, 2) for x in (q, k, v))
-    p = (q @ k.mT / (D // heads) ** 0.5).softmax(-1)
-    return (p @ v).transpose(1, 2).view(B, N, D)
+class _(FourMaps):
+    def attend(self, x, memory, mask):
+        parts = (cut(t, self.h) for t in (self.to_q(x), self.to_k(memory), self.to_v(memory)))
+        z, _ = dot_product_attention(*parts, None if mask is None else mask[:, None])
+        return self.to_out(z.transpose(1, 2).view(x.shape))
 
 
 @wrong(
-    "multi_head_attention.batched_heads",
-    "softmax across the heads",
-    says="`softmax(dim=1)` is over the heads",
+    "multi_head_attention.MultiHeadAttention",
+    "a list of small heads, each with its own maps",
+    says="to_q.weight is missing",
 )
-def _(q, k, v, heads):
-    B, N, D = q.shape
-    q, k, v = (x.reshape(B, -1, heads, D // heads).transpose(1, 2) for x in (q, k, v))
-    p = (q @ k.mT / (D // heads) ** 0.5).softmax(dim=1)
-    return (p @ v).transpose(1, 2).reshape(B, N, D)
+class _(nn.Module):
+    def __init__(self, dim, heads, dim_memory):
+        super().__init__()
+        self.heads = nn.ModuleList(
+            nn.ModuleList(
+                nn.Linear(n, dim // heads, bias=False) for n in (dim, dim_memory, dim_memory)
+            )
+            for _ in range(heads)
+        )
+        self.to_out = nn.Linear(dim, dim, bias=False)
+
+    def forward(self, x, memory=None, mask=None):
+        memory = x if memory is None else memory
+        z = [dot_product_attention(q(x), k(memory), v(memory), mask)[0] for q, k, v in self.heads]
+        return self.to_out(torch.cat(z, dim=-1))
 
 
 @wrong(
-    "multi_head_attention.batched_heads",
-    "cut off from the gradient",
-    says="cut from autograd's graph",
+    "multi_head_attention.MultiHeadAttention",
+    "tokens cut into blocks first, each block projected by its part",
+    says="reads only its own block of a token's features",
 )
-def _(q, k, v, heads):
-    B, N, D = q.shape
-    q, k, v = (x.detach().reshape(B, -1, heads, D // heads).transpose(1, 2) for x in (q, k, v))
-    p = (q @ k.mT / (D // heads) ** 0.5).softmax(-1)
-    return (p @ v).transpose(1, 2).reshape(B, N, D)
+class _(FourMaps):
+    def attend(self, x, memory, mask):
+        z = []
+        for i in range(self.h):
+
+            def block(to, tokens, i=i):
+                n = tokens.shape[-1] // self.h
+                own = to.weight[i * self.d : (i + 1) * self.d, i * n : (i + 1) * n]
+                return tokens[..., i * n : (i + 1) * n] @ own.T
+
+            q = block(self.to_q, x)
+            z.append(
+                dot_product_attention(q, block(self.to_k, memory), block(self.to_v, memory), mask)[
+                    0
+                ]
+            )
+        return self.to_out(torch.cat(z, dim=-1))
 
 
 @wrong(
-    "multi_head_attention.batched_heads",
-    "each head attends to the heads, not the tokens",
-    says="The heads never came in front of the tokens:",
+    "multi_head_attention.MultiHeadAttention",
+    "the mask as it is",
+    says="Your mask has no axis for the heads",
 )
-def _(q, k, v, heads):
-    B, N, D = q.shape
-    q, k, v = (x.reshape(B, -1, heads, D // heads) for x in (q, k, v))
-    p = (q @ k.mT / (D // heads) ** 0.5).softmax(-1)
-    return (p @ v).reshape(B, N, D)
+class _(FourMaps):
+    def attend(self, x, memory, mask):
+        parts = (cut(t, self.h) for t in (self.to_q(x), self.to_k(memory), self.to_v(memory)))
+        return self.to_out(dot_product_attention(*parts, mask)[0].transpose(1, 2).flatten(2))
 
 
-@right("multi_head_attention.batched_heads", "the fused kernel")
-def _(q, k, v, heads):
-    q, k, v = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (q, k, v))
-    return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+@wrong(
+    "multi_head_attention.MultiHeadAttention",
+    "PyTorch's fused attention without a word for the mask",
+    says="Right without a mask: yours goes nowhere",
+)
+class _(FourMaps):
+    def attend(self, x, memory, mask):
+        parts = (cut(t, self.h) for t in (self.to_q(x), self.to_k(memory), self.to_v(memory)))
+        return self.to_out(F.scaled_dot_product_attention(*parts).transpose(1, 2).flatten(2))
 
 
-@right("multi_head_attention.batched_heads", "heads in the batch, einsum")
-def _(q, k, v, heads):
-    q, k, v = (torch.cat(x.chunk(heads, dim=-1)) for x in (q, k, v))  # (heads · B, N, d)
-    p = F.softmax(torch.einsum("bnd,bmd->bnm", q, k) / math.sqrt(q.shape[-1]), -1)
-    return torch.cat(torch.bmm(p, v).chunk(heads), dim=-1)
+@wrong(
+    "multi_head_attention.MultiHeadAttention",
+    "maps to a head's width",
+    says="to_q.weight has the shape",
+)
+class _(nn.Module):
+    def __init__(self, dim, heads, dim_memory):
+        super().__init__()
+        d = dim // heads
+        self.to_q, self.to_k = nn.Linear(dim, d, bias=False), nn.Linear(dim_memory, d, bias=False)
+        self.to_v, self.to_out = (
+            nn.Linear(dim_memory, d, bias=False),
+            nn.Linear(dim, dim, bias=False),
+        )
+
+    def forward(self, x, memory=None, mask=None):
+        return x
+
+
+@wrong(
+    "multi_head_attention.MultiHeadAttention",
+    "keys and values from x",
+    says="The memory is not used",
+)
+class _(FourMaps):
+    def attend(self, x, memory, mask):
+        parts = (cut(t, self.h) for t in (self.to_q(x), self.to_k(x), self.to_v(x)))
+        z, _ = dot_product_attention(*parts, None if mask is None else mask[:, None])
+        return self.to_out(z.transpose(1, 2).flatten(2))
+
+
+@right("multi_head_attention.MultiHeadAttention", "the fused kernel")
+class _(FourMaps):
+    def attend(self, x, memory, mask):
+        parts = (cut(t, self.h) for t in (self.to_q(x), self.to_k(memory), self.to_v(memory)))
+        mask = None if mask is None else mask.unsqueeze(1)
+        return self.to_out(F.scaled_dot_product_attention(*parts, mask).transpose(1, 2).flatten(2))
+
+
+@right("multi_head_attention.MultiHeadAttention", "a loop over heads, each with its rows of to_out")
+class _(FourMaps):
+    def attend(self, x, memory, mask):
+        y = 0
+        for i in range(self.h):
+            own = slice(i * self.d, (i + 1) * self.d)
+            q, k, v = (
+                F.linear(t, to.weight[own])
+                for t, to in ((x, self.to_q), (memory, self.to_k), (memory, self.to_v))
+            )
+            y = y + dot_product_attention(q, k, v, mask)[0] @ self.to_out.weight[:, own].T
+        return y
+
+
+@right("multi_head_attention.MultiHeadAttention", "heads in the batch, einsum")
+class _(FourMaps):
+    def attend(self, x, memory, mask):
+        q, k, v = self.to_q(x), self.to_k(memory), self.to_v(memory)
+        q, k, v = (torch.cat(t.chunk(self.h, dim=-1)) for t in (q, k, v))  # (heads · B, N, d)
+        s = torch.einsum("bnd,bmd->bnm", q, k) / math.sqrt(q.shape[-1])
+        if mask is not None:
+            s = s.masked_fill(~mask.expand(len(x), -1, -1).repeat(self.h, 1, 1), float("-inf"))
+        p = torch.nan_to_num(F.softmax(s, -1), 0.0)
+        return self.to_out(torch.cat(torch.bmm(p, v).chunk(self.h), dim=-1))
+
+
+# AddPlaces
+
+
+class Table(nn.Module):
+    def __init__(self, places, dim):
+        super().__init__()
+        self.table = nn.Parameter(torch.randn(places, dim) * 0.05)
+
+
+@wrong("multi_head_attention.AddPlaces", "a plain tensor", says="table is a plain tensor")
+class _(nn.Module):
+    def __init__(self, places, dim):
+        super().__init__()
+        self.table = 0.05 * torch.randn(places, dim)
+
+    def forward(self, x):
+        if x.shape[1] > len(self.table):
+            raise ValueError("too many tokens")
+        return x + self.table[: x.shape[1]]
+
+
+@wrong("multi_head_attention.AddPlaces", "refuses nothing", says="A sequence longer than the table")
+class _(Table):
+    def forward(self, x):
+        B, N, dim = x.shape
+        return x + self.table[None, :N]
+
+
+@wrong("multi_head_attention.AddPlaces", "begins with zeros", says="right but for how table begins")
+class _(nn.Module):
+    def __init__(self, places, dim):
+        super().__init__()
+        self.table = nn.Parameter(torch.zeros(places, dim))
+
+    def forward(self, x):
+        if x.shape[1] > self.table.shape[0]:
+            raise ValueError
+        return x + self.table[: x.shape[1]]
+
+
+@wrong("multi_head_attention.AddPlaces", "an nn.Embedding", says="table.weight is one too many")
+class _(nn.Module):
+    def __init__(self, places, dim):
+        super().__init__()
+        self.table = nn.Embedding(places, dim)
+
+    def forward(self, x):
+        return x + self.table(torch.arange(x.shape[1]))
+
+
+@wrong("multi_head_attention.AddPlaces", "rows counted by len(x)", says="`len(x)` is B")
+class _(Table):
+    def forward(self, x):
+        if x.shape[1] > len(self.table):
+            raise ValueError("no place for all")
+        return x + self.table[: len(x)]
+
+
+@wrong("multi_head_attention.AddPlaces", "added in place", says="changes its argument x in place")
+class _(Table):
+    def forward(self, x):
+        if x.shape[1] > len(self.table):
+            raise ValueError("no place for all")
+        x += self.table[: x.shape[1]]
+        return x
+
+
+@right("multi_head_attention.AddPlaces", "looked up by number")
+class _(Table):
+    def forward(self, x):
+        number = torch.arange(x.shape[1])
+        if number.numel() > self.table.size(0):
+            raise ValueError(f"at most {self.table.size(0)} tokens")
+        return x + torch.index_select(self.table, 0, number)[None].expand_as(x)
+
+
+# RelativeBias
+
+
+class Offsets(nn.Module):
+    def __init__(self, rows, columns, heads):
+        super().__init__()
+        y, x = np.divmod(np.arange(rows * columns), columns)
+        dy, dx = y[:, None] - y + rows - 1, x[:, None] - x + columns - 1
+        self.register_buffer("index", torch.from_numpy(dy * (2 * columns - 1) + dx))
+        self.table = nn.Parameter(torch.zeros(heads, (2 * rows - 1) * (2 * columns - 1)))
+
+
+@wrong("multi_head_attention.RelativeBias", "read key by query", says="Key and query are exchanged")
+class _(Offsets):
+    def forward(self, scores):
+        return scores + self.table[:, self.index].transpose(-1, -2)
+
+
+@wrong("multi_head_attention.RelativeBias", "as many entries as tokens", says="table has the shape")
+class _(nn.Module):
+    def __init__(self, rows, columns, heads):
+        super().__init__()
+        self.register_buffer("index", torch.from_numpy(relative_position_index(rows, columns)))
+        self.table = nn.Parameter(torch.zeros(heads, rows * columns))
+
+    def forward(self, scores):
+        return scores + self.table[:, self.index]
+
+
+@wrong("multi_head_attention.RelativeBias", "index a plain tensor", says="index is a plain tensor")
+class _(nn.Module):
+    def __init__(self, rows, columns, heads):
+        super().__init__()
+        self.index = torch.from_numpy(relative_position_index(rows, columns))
+        self.table = nn.Parameter(torch.zeros(heads, (2 * rows - 1) * (2 * columns - 1)))
+
+    def forward(self, scores):
+        return scores + self.table[:, self.index]
+
+
+@wrong("multi_head_attention.RelativeBias", "the bias alone", says="leave out the scores")
+class _(Offsets):
+    def forward(self, scores):
+        return self.table[:, self.index][None].repeat(len(scores), 1, 1, 1)
+
+
+@wrong("multi_head_attention.RelativeBias", "begins at 0.02", says="right but for how table begins")
+class _(Offsets):
+    def __init__(self, rows, columns, heads):
+        super().__init__(rows, columns, heads)
+        nn.init.normal_(self.table, std=0.02)
+
+    def forward(self, scores):
+        return scores + self.table[:, self.index]
+
+
+@right("multi_head_attention.RelativeBias", "Swin's way, flattened and viewed")
+class _(Offsets):
+    def forward(self, scores):
+        n = self.index.shape[0]
+        bias = self.table.T[self.index.view(-1)].view(n, n, -1).permute(2, 0, 1).contiguous()
+        return scores + bias.unsqueeze(0)
+
+
+# round_table_step
+
+
+@wrong(
+    "multi_head_attention.round_table_step",
+    "gradients pile up",
+    says="Old gradients are not cleared",
+)
+def _(model, optimizer, guests, digits):
+    loss = F.cross_entropy(model(guests).reshape(-1, 10), digits.reshape(-1))
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+@wrong(
+    "multi_head_attention.round_table_step",
+    "scores as they are",
+    says="It takes axis 1 for the classes",
+)
+def _(model, optimizer, guests, digits):
+    optimizer.zero_grad()
+    loss = F.cross_entropy(model(guests), digits)
+    loss.backward()
+    optimizer.step()
+    return float(loss)
+
+
+@wrong(
+    "multi_head_attention.round_table_step",
+    "the two questions' losses added",
+    says="The losses of the two questions are added",
+)
+def _(model, optimizer, guests, digits):
+    colour, left = model(guests).unbind(2)
+    loss = F.cross_entropy(colour.flatten(0, 1), digits[..., 0].flatten())
+    loss = loss + F.cross_entropy(left.flatten(0, 1), digits[..., 1].flatten())
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+@wrong(
+    "multi_head_attention.round_table_step",
+    "the second question forgotten",
+    says="Only the first question is judged",
+)
+def _(model, optimizer, guests, digits):
+    scores = model(guests)[:, :, 0].flatten(0, 1)
+    loss = F.cross_entropy(scores, digits[:, :, 0].flatten())
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+@wrong(
+    "multi_head_attention.round_table_step",
+    "the loss itself, with its graph",
+    says="keeps its whole graph alive",
+)
+def _(model, optimizer, guests, digits):
+    loss = F.cross_entropy(model(guests).flatten(0, 2), digits.flatten())
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss
+
+
+@wrong(
+    "multi_head_attention.round_table_step",
+    "the softmax first, then the cross-entropy",
+    says="takes one itself",
+)
+def _(model, optimizer, guests, digits):
+    probabilities = torch.softmax(model(guests), -1)
+    loss = F.cross_entropy(probabilities.reshape(-1, 10), digits.reshape(-1))
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+@right("multi_head_attention.round_table_step", "classes moved to axis 1")
+def _(model, optimizer, guests, digits):
+    optimizer.zero_grad()
+    loss = F.cross_entropy(model(guests).permute(0, 3, 1, 2), digits)
+    loss.backward()
+    optimizer.step()
+    return float(loss.detach())
+
+
+@right("multi_head_attention.round_table_step", "log-probabilities gathered")
+def _(model, optimizer, guests, digits):
+    log_p = model(guests).log_softmax(-1).gather(-1, digits[..., None])
+    loss = -log_p.mean()
+    for p in model.parameters():
+        p.grad = None
+    loss.backward()
+    optimizer.step()
+    return loss.item()
 
 
 # sinusoidal

@@ -3,6 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from tutorial_lib.from_scratch.attention import attention
 from tutorial_lib.layers.attention import Attention, dot_product_attention
@@ -100,6 +101,13 @@ def test_who_may_look_nowhere_sends_no_nan_back():
     z.square().sum().backward()
     assert (q.grad[1] == 0).all() and all(x.grad.isfinite().all() for x in (q, k, v))
     torch.autograd.gradgradcheck(lambda *x: dot_product_attention(*x, mask)[0], (q, k, v))
+
+
+def test_a_second_gradient_takes_the_plain_steps():
+    module, x = MultiHeadAttention(4, 2).double(), torch.randn(1, 3, 4, dtype=torch.float64)
+    causal = torch.ones(3, 3).tril().bool()
+    with sdpa_kernel(SDPBackend.MATH):
+        torch.autograd.gradgradcheck(lambda x: module(x, mask=causal), x.requires_grad_())
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])

@@ -76,7 +76,8 @@ class MultiHeadAttention(nn.Module):
     def forward(self, x, memory=None, mask=None, score_bias=None, rotate=None):
         """x (B, N, dim), memory (B, M, dim_memory) or None for x itself; mask bool, broadcasts to
         (B, N, M), True where a query may look; one that may look nowhere hears zeros
-        ->  (B, N, dim). Fused where PyTorch has a kernel for it."""
+        ->  (B, N, dim). Fused where PyTorch has a kernel for it; such a kernel is differentiable
+        once, and as often as you like inside `with sdpa_kernel(SDPBackend.MATH):`."""
         memory = x if memory is None else memory
         check_mask(mask, x, memory.shape[-2])
         if mask is not None:  # hidden before the projections, whose gradient sums over it
