@@ -1,4 +1,4 @@
-"""Write with a decoder, word after word: greedily, by drawing, or with a beam. Taught in chapter 03.
+"""Write with a decoder, word after word: greedily, by lot, or with a beam. Taught in chapter 03.
 
 A model here is anything with `start(memory)` and `step(words, position, caches, memory_mask)`, as
 `models.formulation.transformer.Transformer` has them. Words are ids. What is written does not hold

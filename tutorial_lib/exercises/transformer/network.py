@@ -42,8 +42,8 @@ FeedForward = ModuleExercise(
         "them does the formula have, and how large are they?",
         "In `forward` three things happen one after the other. The bend has no weights, so it need "
         "not be made in `__init__`: `F.gelu`.",
-        "`self.up` maps dim to hidden features, `self.down` brings them back; in `forward` the bend "
-        "stands between the two and nowhere else.",
+        "`self.up` maps dim to hidden features, `self.down` brings them back; in `forward` the "
+        "bend stands between the two and nowhere else.",
     ),
 )
 _Reference = FeedForward.reference

@@ -119,8 +119,8 @@ def keeps_the_unlikely(logits, temperature, k, mass):
 
 
 @likely_words.mistake(
-    """`k` cuts nothing off: words beyond the k most likely are drawn too. Where in the sorted row do
-    those stand?"""
+    """`k` cuts nothing off: words beyond the k most likely are drawn too. Where in the sorted row
+    do those stand?"""
 )
 def ignores_k(logits, temperature, k, mass):
     return generation.likely_words(logits, temperature, logits.shape[-1], mass)

@@ -1,4 +1,4 @@
-"""Texts that say a row of digits and then the same row from its end, for chapter 03's last exercise.
+"""Texts that say a row of digits, and again from its end. Taught in chapter 03.
 
 A text is 5 digits, EQUALS, and the 5 digits in reverse: 3 1 4 1 5 = 5 1 4 1 3.
 """
