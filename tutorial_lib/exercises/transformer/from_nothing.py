@@ -59,7 +59,7 @@ def decoder_from_nothing():
     torch.manual_seed(0)
     generator, built = torch.Generator().manual_seed(0), Writer()
     optimizer = torch.optim.AdamW(built.parameters(), lr=3e-3)
-    for _ in range(300):
+    for _ in range(200):
         words = texts(64, generator)
         loss = F.cross_entropy(built(words[:, :-1]).mT, words[:, 1:])
         optimizer.zero_grad()

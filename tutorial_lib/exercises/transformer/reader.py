@@ -56,7 +56,7 @@ def sizes_and_images(rng):
         (1, 2, 3, 4, 1, 3, 1),
         (2, 3, 5, 4, 2, 6, 2),
         (3, 1, 4, 6, 3, 5, 1),
-        (2, 4, 6, 6, 2, 7, 3),
+        (2, 4, 6, 6, 2, 7, 2),
     ]:
         arguments = dict(words=words, dim=dim, heads=heads, hidden=hidden, depth=depth)
         canvas = torch.from_numpy(rng.random(size=(B, 10, 48))).float()

@@ -88,10 +88,10 @@ def written(rng, length):
 
 def models_and_numbers(rng):
     for optimizer, B, N, steps, longest in [
-        (sgd, 2, 4, 3, 0.5),
-        (adam, 3, 5, 4, 1.0),
+        (sgd, 2, 4, 2, 0.5),
+        (adam, 3, 5, 3, 1.0),
         (sgd, 1, 6, 2, 100.0),
-        (adam, 4, 3, 3, 0.05),
+        (adam, 4, 3, 2, 0.05),
     ]:
         batches = [
             (
