@@ -10,6 +10,7 @@ from scipy.special import erf, ndtr
 from torch import nn
 
 from answers import right, wrong
+from tutorial_lib.data.digits import PAD
 from tutorial_lib.from_scratch.attention import attention, causal_mask
 from tutorial_lib.from_scratch.feed_forward import (
     feed_forward,
@@ -23,6 +24,10 @@ from tutorial_lib.from_scratch.multi_head import (
     multi_head_attention_backward,
 )
 from tutorial_lib.from_scratch.normalization import layer_norm, layer_norm_backward
+from tutorial_lib.layers.multi_head_attention import MultiHeadAttention
+from tutorial_lib.layers.transformer import DecoderLayer, EncoderLayer, FeedForward, Residual
+from tutorial_lib.models.formulation.transformer import WordEmbedding
+from tutorial_lib.recipes.transformer.read_numbers import StripEmbedding
 
 # gelu_backward
 
@@ -1627,3 +1632,372 @@ def _(dim, hidden, depth, n, m, size):
         encoder_layer=held(1),
         decoder_layer=held(2),
     )
+
+
+# FeedForward
+
+
+@wrong("transformer.FeedForward", "ReLU by clamp", says="Your bend is ReLU")
+class _(nn.Module):
+    def __init__(self, dim, hidden):
+        super().__init__()
+        self.up = nn.Linear(dim, hidden)
+        self.down = nn.Linear(hidden, dim)
+
+    def forward(self, x):
+        return self.down(self.up(x).clamp(min=0))
+
+
+@wrong("transformer.FeedForward", "no activation", says="There is no bend: two linear maps")
+class _(nn.Module):
+    def __init__(self, dim, hidden):
+        super().__init__()
+        self.up = nn.Linear(dim, hidden)
+        self.down = nn.Linear(hidden, dim)
+
+    def forward(self, x):
+        return self.down(self.up(x))
+
+
+@wrong("transformer.FeedForward", "maps without biases", says="up.bias is missing")
+class _(nn.Module):
+    def __init__(self, dim, hidden):
+        super().__init__()
+        self.up = nn.Linear(dim, hidden, bias=False)
+        self.down = nn.Linear(hidden, dim, bias=False)
+
+    def forward(self, x):
+        return self.down(F.gelu(self.up(x)))
+
+
+@wrong("transformer.FeedForward", "with its own residual", says="x is added here already")
+class _(nn.Module):
+    def __init__(self, dim, hidden):
+        super().__init__()
+        self.up = nn.Linear(dim, hidden)
+        self.down = nn.Linear(hidden, dim)
+
+    def forward(self, x):
+        return self.down(F.gelu(self.up(x))) + x
+
+
+@right("transformer.FeedForward", "GELU written out with erf")
+class _(nn.Module):
+    def __init__(self, dim, hidden):
+        super().__init__()
+        self.down = nn.Linear(hidden, dim)
+        self.up = nn.Linear(dim, hidden)
+
+    def forward(self, x):
+        u = self.up(x)
+        return self.down(u * 0.5 * (1 + torch.erf(u / 2**0.5)))
+
+
+# DecoderLayer
+
+
+class _Decoder(nn.Module):
+    """The parts by name; each answer below brings its own forward."""
+
+    def __init__(self, dim, heads, hidden):
+        super().__init__()
+        self.attention = MultiHeadAttention(dim, heads)
+        self.cross_attention = MultiHeadAttention(dim, heads)
+        self.feed_forward = FeedForward(dim, hidden)
+        self.around_attention = Residual(dim, True)
+        self.around_cross_attention = Residual(dim, True)
+        self.around_feed_forward = Residual(dim, True)
+
+
+@wrong("transformer.DecoderLayer", "no causal mask", says="Self-attention has no mask")
+class _(_Decoder):
+    def forward(self, x, memory, memory_mask=None):
+        x = x + self.attention(self.around_attention.norm(x))
+        y = self.around_cross_attention.norm(x)
+        x = x + self.cross_attention(y, memory, mask=memory_mask)
+        return x + self.feed_forward(self.around_feed_forward.norm(x))
+
+
+@wrong("transformer.DecoderLayer", "triu for the mask", says="True above the diagonal")
+class _(_Decoder):
+    def forward(self, x, memory, memory_mask=None):
+        future = torch.triu(torch.ones(x.shape[1], x.shape[1]), diagonal=1).bool()
+        x = self.around_attention(x, lambda y: self.attention(y, mask=future))
+        x = self.around_cross_attention(x, lambda y: self.cross_attention(y, memory, memory_mask))
+        return self.around_feed_forward(x, self.feed_forward)
+
+
+@wrong("transformer.DecoderLayer", "source's mask forgotten", says="The memory's mask is never")
+class _(_Decoder):
+    def forward(self, x, memory, memory_mask=None):
+        past = torch.ones(x.shape[1], x.shape[1]).tril() > 0
+        x = self.around_attention(x, lambda y: self.attention(y, mask=past))
+        x = self.around_cross_attention(x, lambda y: self.cross_attention(y, memory))
+        return self.around_feed_forward(x, self.feed_forward)
+
+
+@wrong("transformer.DecoderLayer", "cross-attention first", says="The memory comes first")
+class _(_Decoder):
+    def forward(self, x, memory, memory_mask=None):
+        past = torch.ones(x.shape[1], x.shape[1]).tril() > 0
+        x = self.around_cross_attention(x, lambda y: self.cross_attention(y, memory, memory_mask))
+        x = self.around_attention(x, lambda y: self.attention(y, mask=past))
+        return self.around_feed_forward(x, self.feed_forward)
+
+
+@wrong("transformer.DecoderLayer", "normed memory", says="The memory goes through the words' norm")
+class _(_Decoder):
+    def forward(self, x, memory, memory_mask=None):
+        past = torch.ones(x.shape[1], x.shape[1]).tril() > 0
+        x = x + self.attention(self.around_attention.norm(x), mask=past)
+        norm = self.around_cross_attention.norm
+        x = x + self.cross_attention(norm(x), norm(memory), memory_mask)
+        return x + self.feed_forward(self.around_feed_forward.norm(x))
+
+
+@right("transformer.DecoderLayer", "residuals written out, the past by comparison")
+class _(_Decoder):
+    def forward(self, x, memory, memory_mask=None):
+        places = torch.arange(x.shape[-2])
+        x = x + self.attention(self.around_attention.norm(x), mask=places <= places[:, None])
+        found = self.cross_attention(self.around_cross_attention.norm(x), memory, memory_mask)
+        x = x + found
+        return x + self.feed_forward(self.around_feed_forward.norm(x))
+
+
+# NumberReader
+
+
+class _Reader(nn.Module):
+    def __init__(self, words, dim, heads, hidden, depth):
+        super().__init__()
+        self.embed_source = StripEmbedding(dim)
+        self.embed_target = WordEmbedding(words, dim)
+        self.encoder = nn.ModuleList([EncoderLayer(dim, heads, hidden) for _ in range(depth)])
+        self.decoder = nn.ModuleList([DecoderLayer(dim, heads, hidden) for _ in range(depth)])
+        self.encoder_norm = nn.LayerNorm(dim)
+        self.decoder_norm = nn.LayerNorm(dim)
+        self.to_logits = nn.Linear(dim, words)
+
+
+@wrong("transformer.NumberReader", "layers in a list", says="encoder is a plain list")
+class _(_Reader):
+    def __init__(self, words, dim, heads, hidden, depth):
+        super().__init__(words, dim, heads, hidden, depth)
+        layers = list(self.encoder)
+        del self.encoder
+        self.encoder = layers
+
+
+@wrong("transformer.NumberReader", "memory without its norm", says="encoder's norm is never used")
+class _(_Reader):
+    def forward(self, canvas, target):
+        x, y = self.embed_source(canvas), self.embed_target(target)
+        for layer in self.encoder:
+            x = layer(x)
+        for layer in self.decoder:
+            y = layer(y, x)
+        return self.to_logits(self.decoder_norm(y))
+
+
+@wrong("transformer.NumberReader", "softmax at the end", says="You give probabilities")
+class _(_Reader):
+    def forward(self, canvas, target):
+        x, y = self.embed_source(canvas), self.embed_target(target)
+        for layer in self.encoder:
+            x = layer(x)
+        x = self.encoder_norm(x)
+        for layer in self.decoder:
+            y = layer(y, x)
+        return F.softmax(self.to_logits(self.decoder_norm(y)), dim=-1)
+
+
+@wrong(
+    "transformer.NumberReader", "source straight to the decoder", says="reads the strips as they"
+)
+class _(_Reader):
+    def forward(self, canvas, target):
+        x, y = self.embed_source(canvas), self.embed_target(target)
+        for layer in self.decoder:
+            y = layer(y, x)
+        return self.to_logits(self.decoder_norm(y))
+
+
+@wrong("transformer.NumberReader", "decoder's norm forgotten", says="The decoder's norm is never")
+class _(_Reader):
+    def forward(self, canvas, target):
+        x, y = self.embed_source(canvas), self.embed_target(target)
+        for layer in self.encoder:
+            x = layer(x)
+        x = self.encoder_norm(x)
+        for layer in self.decoder:
+            y = layer(y, x)
+        return self.to_logits(y)
+
+
+@right("transformer.NumberReader", "Sequential for the encoder")
+class _(_Reader):
+    def __init__(self, words, dim, heads, hidden, depth):
+        super().__init__(words, dim, heads, hidden, depth)
+        self.encoder = nn.Sequential(*self.encoder)
+
+    def forward(self, canvas, target):
+        memory = self.encoder_norm(self.encoder(self.embed_source(canvas)))
+        y = self.embed_target(target)
+        for layer in self.decoder:
+            y = layer(y, memory)
+        return self.to_logits(self.decoder_norm(y))
+
+
+# teach
+
+
+def _word_loss(model, canvas, targets):
+    scores = model(canvas, targets[:, :-1])
+    due = targets[:, 1:]
+    return F.cross_entropy(scores.transpose(1, 2), due, ignore_index=PAD)
+
+
+@wrong("transformer.teach", "padding counted", says="Padding counts")
+def _(model, optimizer, batches, rate, longest):
+    losses = []
+    for step, (canvas, targets) in enumerate(batches):
+        optimizer.param_groups[0]["lr"] = rate(step)
+        optimizer.zero_grad()
+        scores = model(canvas, targets[:, :-1])
+        loss = F.cross_entropy(scores.flatten(0, 1), targets[:, 1:].flatten())
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), longest)
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+@wrong("transformer.teach", "not clipped", says="Long gradients stay long")
+def _(model, optimizer, batches, rate, longest):
+    losses = []
+    for step, (canvas, targets) in enumerate(batches):
+        optimizer.param_groups[0]["lr"] = rate(step)
+        optimizer.zero_grad()
+        loss = _word_loss(model, canvas, targets)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+@wrong("transformer.teach", "losses kept as tensors", says="the list holds tensors")
+def _(model, optimizer, batches, rate, longest):
+    losses = []
+    for step, (canvas, targets) in enumerate(batches):
+        optimizer.param_groups[0]["lr"] = rate(step)
+        optimizer.zero_grad()
+        loss = _word_loss(model, canvas, targets)
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), longest)
+        optimizer.step()
+        losses.append(loss)
+    return losses
+
+
+@wrong("transformer.teach", "rate never set", says="The rate is never set")
+def _(model, optimizer, batches, rate, longest):
+    losses = []
+    for canvas, targets in batches:
+        optimizer.zero_grad()
+        loss = _word_loss(model, canvas, targets)
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), longest)
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+@wrong("transformer.teach", "reads the answers", says="reads the very word")
+def _(model, optimizer, batches, rate, longest):
+    losses = []
+    for step, (canvas, targets) in enumerate(batches):
+        optimizer.param_groups[0]["lr"] = rate(step)
+        optimizer.zero_grad()
+        answers = targets[:, 1:]
+        loss = F.cross_entropy(model(canvas, answers).mT, answers, ignore_index=PAD)
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), longest)
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+@right("transformer.teach", "log-probabilities gathered by hand, own clipping")
+def _(model, optimizer, batches, rate, longest):
+    losses = []
+    for step, (canvas, targets) in enumerate(batches):
+        for group in optimizer.param_groups:
+            group["lr"] = rate(step)
+        due = targets[:, 1:]
+        log_p = model(canvas, targets[:, :-1]).log_softmax(-1).gather(-1, due[..., None])[..., 0]
+        loss = -log_p[due != PAD].mean()
+        for p in model.parameters():
+            p.grad = None
+        loss.backward()
+        length = torch.stack([p.grad.norm() for p in model.parameters()]).norm()
+        for p in model.parameters():
+            p.grad *= min(1.0, longest / (length.item() + 1e-6))
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    return losses
+
+
+# likely_words
+
+
+@wrong(
+    "transformer.likely_words", "temperature as a factor", says="You multiply by the temperature"
+)
+def _(logits, temperature, k, mass):
+    return _likely(logits * temperature, k, mass)
+
+
+@wrong("transformer.likely_words", "no temperature", says="The temperature does nothing")
+def _(logits, temperature, k, mass):
+    return _likely(logits, k, mass)
+
+
+@wrong("transformer.likely_words", "no top-k", says="`k` cuts nothing off")
+def _(logits, temperature, k, mass):
+    return _likely(logits / temperature, logits.shape[-1], mass)
+
+
+@wrong("transformer.likely_words", "no top-p", says="`mass` cuts nothing off")
+def _(logits, temperature, k, mass):
+    return _likely(logits / temperature, k, 1.0)
+
+
+@wrong(
+    "transformer.likely_words", "left in sorted order", says="The probabilities come back sorted"
+)
+def _(logits, temperature, k, mass):
+    return _likely(logits / temperature, k, mass).sort(dim=-1, descending=True).values
+
+
+def _likely(scores, k, mass):
+    """Row by row, word by word."""
+    rows = []
+    for row in scores:
+        p = row.softmax(0)
+        order = sorted(range(len(p)), key=lambda i: -p[i].item())[:k]
+        whole, total, kept = p[order].sum(), 0.0, []
+        for i in order:
+            if kept and total >= mass:
+                break
+            kept.append(i)
+            total += (p[i] / whole).item()
+        cut = torch.zeros_like(p)
+        cut[kept] = p[kept] / p[kept].sum()
+        rows.append(cut)
+    return torch.stack(rows)
+
+
+@right("transformer.likely_words", "row by row, word by word")
+def _(logits, temperature, k, mass):
+    return _likely(logits / temperature, k, mass)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformer_helpers import BEGIN, BOTH, END, lengths_mask, make
 
-from tutorial_lib.training.generation import beam_search, beam_step, greedy
+from tutorial_lib.training.generation import beam_search, beam_step, greedy, likely_words, sample
 
 
 def greedy_without_cache(model, memory, length, memory_mask=None):
@@ -47,6 +47,39 @@ def test_greedy_equals_the_definition_without_a_cache(norm_first, lengths):
         torch.testing.assert_close(alone[0], written[0, : alone.shape[1]])
     ends = {len(text) for text in seen if text[-1] == END}
     assert len(seen) > 6 and len(ends) > 1  # many texts, with ends in several places
+
+
+# Sampling
+
+
+def test_likely_words_by_hand():
+    logits = torch.tensor([[0.1, 0.4, 0.2, 0.3]], dtype=torch.float64).log()
+    for (temperature, k, mass), expected in [
+        ((1.0, 4, 1.0), [0.1, 0.4, 0.2, 0.3]),
+        ((0.5, 4, 1.0), [1 / 30, 16 / 30, 4 / 30, 9 / 30]),  # squares, and their sum is one again
+        ((1.0, 2, 1.0), [0, 4 / 7, 0, 3 / 7]),
+        ((1.0, 4, 0.5), [0, 4 / 7, 0, 3 / 7]),  # the second one carries the sum past a half
+        ((1.0, 4, 0.39), [0, 1, 0, 0]),  # the first one has more
+        ((1.0, 2, 0.5), [0, 1, 0, 0]),  # of what top-k leaves the first has over a half
+    ]:
+        found = likely_words(logits, temperature, k, mass)
+        torch.testing.assert_close(found, torch.tensor([expected], dtype=torch.float64))
+
+
+def test_drawing_the_likeliest_word_is_greedy_and_words_come_as_often_as_they_are_likely():
+    model = make(True, 3)
+    memory = model.encode(torch.randint(7, (3, 5)))
+    only = partial(likely_words, temperature=1.0, k=1, mass=1.0)
+    written = sample(model, memory, BEGIN, END, 6, only, torch.Generator().manual_seed(0))
+    assert torch.equal(written, greedy(model, memory, BEGIN, END, 6))
+
+    many, softer = memory[:1].expand(4000, -1, -1), partial(likely_words, k=4, mass=1.0)
+    softer = partial(softer, temperature=2.0)
+    words = sample(model, many, BEGIN, END, 1, softer, torch.Generator().manual_seed(0))[:, 0]
+    logits = model.decode(torch.tensor([[BEGIN]]), memory[:1])[:, 0]
+    expected = softer(logits)[0]
+    found = torch.bincount(words, minlength=len(expected)) / 4000
+    assert (found - expected).abs().max() < 0.04 and (found[expected == 0] == 0).all()
 
 
 # Beam search

@@ -1,4 +1,4 @@
-"""Write with a decoder, word after word, greedily or with a beam. Taught in chapter 03.
+"""Write with a decoder, word after word: greedily, by lot, or with a beam. Taught in chapter 03.
 
 A model here is anything with `start(memory)` and `step(words, position, caches, memory_mask)`, as
 `models.formulation.transformer.Transformer` has them. Words are ids. What is written does not hold
@@ -25,6 +25,47 @@ def greedy(model, memory, begin: int, end: int, max_length: int, memory_mask=Non
         logits = model.step(words, position, caches, memory_mask)  # (B, vocabulary)
         _check_scores(logits, position, end)
         words = logits.argmax(-1).masked_fill(finished, end)  # (B,)
+        finished = words == end
+        written.append(words)
+        if finished.all():
+            break
+    return torch.stack(written, dim=1)
+
+
+def likely_words(logits, temperature, k, mass):
+    """Probabilities from which the next word is drawn: sharpened, then cut to the likely ones.
+
+    logits       (B, V) scores of the next word
+    temperature  above 0: scores are divided by it before the softmax
+    k            at most so many words stay, the most likely ones (top-k; Fan et al., 1805.04833)
+    mass         of these, made to sum to one again, the most likely stay until their sum reaches
+                 `mass`, 0 < mass ≤ 1 (top-p; Holtzman et al., 1904.09751): a word stays if those
+                 before it sum to less. So one always stays
+    ->  (B, V), rows sum to one; 0 for a word that is cut off. Among equals the first stays
+    """
+    p = (logits / temperature).softmax(-1)  # (B, V)
+    p, order = p.sort(dim=-1, descending=True, stable=True)
+    p[:, k:] = 0
+    p = p / p.sum(-1, keepdim=True)
+    before = p.cumsum(-1) - p  # the sum of those that are more likely
+    p = p.masked_fill(before >= mass, 0)
+    p = p / p.sum(-1, keepdim=True)
+    return torch.zeros_like(p).scatter(-1, order, p)
+
+
+@torch.no_grad()
+def sample(model, memory, begin: int, end: int, max_length: int, likely, generator):
+    """Draw each next word from `likely(logits (B, V))`, probabilities (B, V); the rest as `greedy`,
+    without a mask of the memory."""
+    _check(max_length=max_length)
+    words = torch.full((len(memory),), begin, device=memory.device)
+    finished = torch.zeros_like(words, dtype=torch.bool)
+    caches, written = model.start(memory), []
+    for position in range(max_length):
+        logits = model.step(words, position, caches)  # (B, vocabulary)
+        _check_scores(logits, position, end)
+        words = torch.multinomial(likely(logits), 1, generator=generator)[:, 0]
+        words = words.masked_fill(finished, end)  # (B,)
         finished = words == end
         written.append(words)
         if finished.all():

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from tutorial_lib.data.digits import BEGIN, END, PAD, TARGET_LENGTH, VOCABULARY, digits, numbers
+from tutorial_lib.layers.transformer import DecoderLayer
 from tutorial_lib.recipes import shipped
 from tutorial_lib.recipes.transformer import read_numbers
 
@@ -111,3 +112,28 @@ def test_the_checkpoint_of_the_course_reads_as_well_as_it_says():
     by_column = weights.repeat_interleave(read_numbers.PATCH, -1) / read_numbers.PATCH
     share = (by_column[:, :5] * inside).sum(-1)[left >= 0].mean()
     assert share > 0.7, "writing a digit, the decoder looks at that digit"
+
+
+@pytest.mark.parametrize("shape", [(10, 48), (2, 48, 10), (2, 1, 10, 48)])
+def test_an_image_of_another_shape_is_refused_by_name(model, shape):
+    with pytest.raises(ValueError, match=r"expected \(B, 10, 48\)"):
+        model.encode(torch.zeros(shape))
+
+
+def test_where_a_model_looks_is_found_however_its_layer_calls_the_attention(model):
+    """A learner's decoder layer may hand over the memory by name or by place."""
+    called_by_name = []
+
+    class ByName(DecoderLayer):
+        def forward(self, x, memory, memory_mask=None):
+            called_by_name.append(True)
+            x = self.around_attention(x, lambda y: self.attention(y, mask=None))
+            return self.around_cross_attention(
+                x, lambda y: self.cross_attention(x=y, memory=memory, mask=memory_mask)
+            )
+
+    canvas, targets, _ = some(2)
+    model.decoder[0] = ByName(96, 2, 192)
+    weights = read_numbers.looks(model, canvas, targets)
+    assert called_by_name and weights.shape == (2, 6, 16)
+    torch.testing.assert_close(weights.sum(-1), torch.ones(2, 6))

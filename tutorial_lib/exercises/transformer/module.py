@@ -55,7 +55,7 @@ def sizes_and_tokens(rng):
 EncoderLayer = ModuleExercise(
     EncoderLayer,
     level=2,
-    minutes=15,
+    minutes=10,
     cases=sizes_and_tokens,
     hints=(
         "Four parts in `__init__`, two lines in `forward`: each residual is called with x and with "

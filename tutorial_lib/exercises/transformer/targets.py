@@ -66,7 +66,7 @@ shifted_targets = Exercise(
     shifted_targets,
     start=unshifted_targets,
     level=2,
-    minutes=10,
+    minutes=5,
     cases=texts,
     hints=(
         "Print inputs and targets for one text, one above the other. Which task is so easy that "

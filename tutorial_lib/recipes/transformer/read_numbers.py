@@ -41,15 +41,20 @@ DIM, HEADS, HIDDEN, DEPTH = 96, 2, 192, 1
 class StripEmbedding(nn.Module):
     """Cut a canvas into upright strips, map each to a token, add the sinusoid of its place."""
 
-    def __init__(self):
+    def __init__(self, dim: int = DIM):
         super().__init__()
-        self.to_token = nn.Linear(HEIGHT * PATCH, DIM)
+        self.to_token = nn.Linear(HEIGHT * PATCH, dim)
+        self.register_buffer("places", sinusoidal(WIDTH // PATCH, dim), persistent=False)
 
     def forward(self, canvas):
-        """canvas (B, H, W)  ->  (B, W / PATCH, DIM)"""
+        """canvas (B, H, W)  ->  (B, W / PATCH, dim). Raises ValueError for another shape."""
+        if canvas.shape[1:] != (HEIGHT, WIDTH):
+            raise ValueError(
+                f"canvas {tuple(canvas.shape)}, expected (B, {HEIGHT}, {WIDTH}): a batch of them"
+            )
         strips = canvas.unflatten(-1, (-1, PATCH)).transpose(1, 2).flatten(2)  # (B, M, H · PATCH)
-        x = self.to_token((strips - INK_MEAN) / INK_STD)  # (B, M, DIM)
-        return x + sinusoidal(WIDTH // PATCH, DIM).to(x)
+        x = self.to_token((strips - INK_MEAN) / INK_STD)  # (B, M, dim)
+        return x + self.places.to(x.dtype)
 
 
 class NumberReader(Transformer):
@@ -114,12 +119,15 @@ def looks(model, canvas, targets):
     """
     asked = []
     attention = model.decoder[-1].cross_attention
-    hook = attention.register_forward_hook(lambda module, inputs, output: asked.append(inputs))
+    hook = attention.register_forward_hook(
+        lambda module, inputs, named, output: asked.append((inputs, named)), with_kwargs=True
+    )
     model.eval()
     device = next(model.parameters()).device
     model(canvas.to(device), targets[:, :-1].to(device))
     hook.remove()
-    return attention.weights(*asked[0]).mean(dim=1).cpu()  # (B, heads, N, M) -> (B, N, M)
+    inputs, named = asked[0]
+    return attention.weights(*inputs, **named).mean(dim=1).cpu()  # (B, heads, N, M) -> (B, N, M)
 
 
 def load(path: Path = SHIPPED) -> tuple[NumberReader, dict[str, str]]:

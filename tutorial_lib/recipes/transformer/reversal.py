@@ -1,4 +1,4 @@
-"""Digits in reverse: the Transformer, a GRU, and a GRU that attends, trained alike: a record.
+"""Digits in reverse: the Transformer, a GRU, and a GRU that attends, at several rates: a record.
 
 Taught in chapter 03. Vaswani et al. (NeurIPS 2017, 1706.03762); attention between two recurrent
 networks is that of Bahdanau et al. (ICLR 2015, 1409.0473), in the form of Luong et al. (EMNLP
@@ -7,6 +7,9 @@ networks is that of Bahdanau et al. (ICLR 2015, 1409.0473), in the form of Luong
     python -m tutorial_lib.recipes.transformer.reversal [--out FILE]
 """
 
+from itertools import product
+
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -16,7 +19,7 @@ from tutorial_lib.models.formulation.transformer import Transformer, WordEmbeddi
 from tutorial_lib.training.loop import train
 
 LENGTHS, BEGIN, END = range(2, 9), 10, 11  # their ids follow the digits'
-STEPS, SEEDS = 240, range(5)
+STEPS, RATES, SEEDS = (240, 960), (5e-3, 1e-2, 2e-2, 4e-2), range(3)
 
 
 class GRUSeq2Seq(nn.Module):
@@ -91,19 +94,30 @@ def exact_match(model):
     return [(model(s, t).argmax(-1) == w).all(1).float().mean().item() for s, t, w in tests]
 
 
-def measure(row, steps=STEPS):
-    """One row of the record, in a process of its own."""
+def measure(row):
+    """One row of the record, in a process of its own. A fifth of the steps is warm-up."""
     torch.manual_seed(row["seed"])
     model = MAKERS[row["model"]]()
-    settings = dict(steps=steps, lr=1e-2, warmup=48, seed=row["seed"], label=row["model"])
-    train(model, draw, loss_of, **settings)
+    settings = {name: row[name] for name in ("steps", "lr", "seed")}
+    train(model, draw, loss_of, warmup=row["steps"] // 5, label=row["model"], **settings)
     size = sum(p.numel() for p in model.parameters())
     return row | {"exact_match": exact_match(model), "parameters": size}
 
 
 def plan():
-    return [{"model": name, "seed": seed} for name in MAKERS for seed in SEEDS]
+    names = "model", "steps", "lr", "seed"
+    return [dict(zip(names, of)) for of in product(MAKERS, STEPS, RATES, SEEDS)]
+
+
+def at_its_best_rate(rows, model, steps):
+    """(rate, the exact matches (seeds, lengths) of a model): the rate whose mean is the highest."""
+    of = {}
+    for row in rows:
+        if (row["model"], row["steps"]) == (model, steps):
+            of.setdefault(row["lr"], []).append(row["exact_match"])
+    rate = max(of, key=lambda rate: np.mean(of[rate]))
+    return rate, np.array(of[rate])
 
 
 if __name__ == "__main__":
-    record("reversal", plan(), measure, steps=STEPS, lengths=list(LENGTHS))
+    record("reversal", plan(), measure, lengths=list(LENGTHS))
