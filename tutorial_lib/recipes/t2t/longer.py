@@ -1,0 +1,64 @@
+"""Ability or speed? Comparisons of chapter 09 once more, four times as long and at other rates.
+
+Half an hour on one core:
+
+    python -m tutorial_lib.recipes.t2t.longer [bars-longer] [channel-longer] [clothes-longer]
+"""
+
+import sys
+from itertools import product
+
+from tutorial_lib.measuring.records import record
+from tutorial_lib.recipes.t2t import announced_channel, crossing_bars, t2t_variants
+
+SEEDS = range(3)
+BARS = ("hard split", "hard split, LayerNorm", "T2T", "T2T, no LayerNorm")
+SPLITS = ("plain", "no LayerNorm", "no overlap", "no overlap, no LayerNorm", "hard split")
+LAYERS = ("dense", "two wide layers", "16 heads", "squeeze-excitation", "ghost")
+IN_A_CNN = ("plain", "dense", "squeeze-excitation", "ghost")
+
+
+def bars():
+    """Clean bars 480 steps, noisy ones 1,440; T2T with noise also at twice the rate."""
+    cases = [(name, noise, crossing_bars.LR) for noise, name in product((0.1, 0.0), BARS)]
+    cases.append(("T2T", 0.1, 2 * crossing_bars.LR))
+    return [
+        dict(
+            model=name, places=crossing_bars.ACROSS, noise=noise, pixels=crossing_bars.NORMALISED,
+            steps=4 * crossing_bars.STEPS[noise], lr=lr, seed=seed,
+        )  # fmt: skip
+        for seed, (name, noise, lr) in product(SEEDS, cases)
+    ]
+
+
+def channel():
+    """Three distractors, 3,200 steps."""
+    models, steps = announced_channel.MODELS, 4 * announced_channel.STEPS
+    return [
+        dict(model=name, channels=4, lr=lr, steps=steps, seed=seed)
+        for seed, name, lr in product(SEEDS, models, (1e-2, 2e-2))
+    ]
+
+
+def clothes():
+    """800 steps; how tokens are made at two rates, all else at its own of the shorter training."""
+    rate = t2t_variants.RATES
+    cases = [("T2T-ViT", name, lr) for name, lr in product(SPLITS, (2e-3, 4e-3))]
+    cases += [("CNN", name, rate["CNN"]) for name in IN_A_CNN]
+    cases += [("T2T-ViT", name, rate["T2T-ViT"]) for name in LAYERS]
+    return [
+        dict(family=family, variant=name, lr=lr, steps=4 * t2t_variants.STEPS, seed=seed)
+        for seed, (family, name, lr) in product(SEEDS, cases)
+    ]
+
+
+RECORDS = {  # name -> what is trained, and by what
+    "bars-longer": (bars, crossing_bars.measure),
+    "channel-longer": (channel, announced_channel.measure),
+    "clothes-longer": (clothes, t2t_variants.measure),
+}
+
+if __name__ == "__main__":
+    for name in sys.argv[1:] or RECORDS:
+        plan, measure = RECORDS[name]
+        record(name, plan(), measure, ["--processes", "1"])
