@@ -45,8 +45,7 @@ def linear_attention(phi_q, phi_k, v):
 
     phi_q (..., N, m), phi_k (..., M, m), both positive; v (..., M, d_v)  ->  z (..., N, d_v)
 
-    No matrix of N × M is made, so time and memory grow with N + M. (A check sees what comes out and
-    not how; the cell after it measures the memory.)
+    No matrix of N × M is made, so time and memory grow with N + M.
     """
     numerator = phi_q @ (phi_k.mT @ v)  # (..., N, d_v)
     denominator = phi_q @ phi_k.sum(dim=-2).unsqueeze(-1)  # (..., N, 1)
