@@ -12,15 +12,14 @@ from tutorial_lib.measuring.records import record
 from tutorial_lib.recipes.t2t import announced_channel, crossing_bars, t2t_variants
 
 SEEDS = range(3)
+BARS = ("hard split", "hard split, LayerNorm", "T2T", "T2T, no LayerNorm")
 SPLITS = ("plain", "no LayerNorm", "no overlap", "no overlap, no LayerNorm", "hard split")
 IN_A_CNN = ("plain", "dense", "squeeze-excitation", "ghost")
 
 
 def bars():
     """Clean bars 480 steps, noisy ones 1,440; T2T with noise also at twice the rate."""
-    cases = [(name, 0.0, crossing_bars.LR) for name in ("hard split", "T2T")]
-    noisy = ("hard split", "hard split, LayerNorm", "T2T", "T2T, no LayerNorm")
-    cases += [(name, 0.1, crossing_bars.LR) for name in noisy]
+    cases = [(name, noise, crossing_bars.LR) for noise, name in product((0.1, 0.0), BARS)]
     cases.append(("T2T", 0.1, 2 * crossing_bars.LR))
     return [
         dict(
