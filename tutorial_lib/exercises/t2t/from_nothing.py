@@ -79,7 +79,7 @@ def t2t_from_nothing():
     torch.manual_seed(0)
     built, (images, labels) = T2TFromNothing(), pictures("train", 2000)
     optimizer = torch.optim.AdamW(built.parameters(), lr=2e-3)
-    for _ in range(steps(200)):
+    for _ in range(steps(150)):
         chosen = torch.randint(2000, (64,))
         loss = F.cross_entropy(built(images[chosen]), labels[chosen])
         optimizer.zero_grad()
