@@ -155,7 +155,7 @@ def test_tokens_without_overlap_lie_on_the_same_grids():
         assert all(k == s for k, s, _ in splits)
 
 
-@pytest.mark.parametrize("name", ["bars-longer", "channel-longer"])
+@pytest.mark.parametrize("name", longer.RECORDS)
 def test_longer_trainings_are_those_of_the_records(name):
     plan, _ = longer.RECORDS[name]
     planned, rows = plan(), records.recorded(name)[0]["rows"]
