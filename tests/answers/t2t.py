@@ -9,7 +9,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from answers import right, wrong
+from tutorial_lib.exercises import t2t as exercise
 from tutorial_lib.from_scratch.soft_split import soft_split, token_count
+from tutorial_lib.layers.positions import sinusoidal
+from tutorial_lib.layers.soft_split import restructure
+from tutorial_lib.layers.transformer import EncoderLayer, FeedForward, Residual
 
 # token_count
 
@@ -433,168 +437,496 @@ def _(tokens, rows, columns):
     return tokens.unflatten(1, (rows, columns)).movedim(-1, 1)
 
 
-# tokens_to_token
+# SoftSplit
 
 
-def cut(images, k, s, p):
-    return F.unfold(images, k, padding=p, stride=s).mT
+class Windows(nn.Module):
+    def __init__(self, k, s, p):
+        super().__init__()
+        self.window, self.stride, self.padding = k, s, p
+
+    def unfold(self, images, **named):
+        return F.unfold(images, self.window, stride=self.stride, padding=self.padding, **named)
+
+    def checked(self, images):
+        if images.dim() != 4:
+            raise ValueError("a batch, please")
+        return images
 
 
-def grid(images, k, s, p):
-    return token_count(*images.shape[-2:], k, s, p)
+@wrong("t2t.SoftSplit", "what unfold gives", says="Tokens come last in yours")
+class _(Windows):
+    def forward(self, images):
+        return self.unfold(self.checked(images))
 
 
-@wrong(
-    "t2t.tokens_to_token",
-    "tokens put back by a reshape alone",
-    says="You reshape (B, n, C) to (B, C, rows",
-)
-def _(images, splits, weights, project):
-    for split, W in zip(splits, weights):
-        T = torch.tanh(cut(images, *split) @ W)
-        images = T.reshape(len(T), -1, *grid(images, *split))
-    return cut(images, *splits[-1]) @ project
+@wrong("t2t.SoftSplit", "a view for a transpose", says="You reshape where two axes should change")
+class _(Windows):
+    def forward(self, images):
+        tokens = self.unfold(self.checked(images))
+        B, features, n = tokens.shape
+        return tokens.view(B, n, features)
 
 
-@wrong(
-    "t2t.tokens_to_token",
-    "the last split without stride and padding",
-    says="neither stride nor padding reach unfold",
-)
-def _(images, splits, weights, project):
-    for split, W in zip(splits, weights):
-        T = torch.tanh(cut(images, *split) @ W)
-        images = T.mT.reshape(len(T), -1, *grid(images, *split))
-    return F.unfold(images, splits[-1][0]).mT @ project
+@wrong("t2t.SoftSplit", "arguments by their places", says="the third argument of `F.unfold`")
+class _(Windows):
+    def forward(self, images):
+        images = self.checked(images)
+        return F.unfold(images, self.window, self.stride, self.padding).transpose(1, 2)
 
 
-@wrong(
-    "t2t.tokens_to_token",
-    "tanh after the projection too",
-    says="There is a token layer after the last",
-)
-def _(images, splits, weights, project):
-    for split, W in zip(splits, weights):
-        T = torch.tanh(cut(images, *split) @ W)
-        images = T.mT.reshape(len(T), -1, *grid(images, *split))
-    return torch.tanh(cut(images, *splits[-1]) @ project)
+@wrong("t2t.SoftSplit", "stride forgotten", says="The stride does not reach `F.unfold`")
+class _(Windows):
+    def forward(self, images):
+        return F.unfold(self.checked(images), self.window, padding=self.padding).mT
 
 
-@wrong("t2t.tokens_to_token", "no tanh", says="The tokens pass no token layer that")
-def _(images, splits, weights, project):
-    for split, W in zip(splits, weights):
-        T = cut(images, *split) @ W
-        images = T.mT.reshape(len(T), -1, *grid(images, *split))
-    return cut(images, *splits[-1]) @ project
+@wrong("t2t.SoftSplit", "any number of axes", says="A single image (C, H, W) gives tokens without")
+class _(Windows):
+    def forward(self, images):
+        return self.unfold(images).mT
 
 
-@wrong(
-    "t2t.tokens_to_token", "tanh before the product", says="You bend the pixels and not the tokens"
-)
-def _(images, splits, weights, project):
-    for split, W in zip(splits, weights):
-        T = torch.tanh(cut(images, *split)) @ W
-        images = T.mT.reshape(len(T), -1, *grid(images, *split))
-    return cut(images, *splits[-1]) @ project
+@wrong("t2t.SoftSplit", "channels last, as in NumPy", says="go pixel by pixel, as in our NumPy")
+class _(Windows):
+    def forward(self, images):
+        padded = F.pad(self.checked(images), 4 * [self.padding])
+        found = padded.unfold(2, self.window, self.stride).unfold(3, self.window, self.stride)
+        return found.permute(0, 2, 3, 4, 5, 1).flatten(3).flatten(1, 2)
 
 
-@wrong(
-    "t2t.tokens_to_token",
-    "columns before rows on the grid",
-    says="Your grid has rows and columns swapped",
-)
-def _(images, splits, weights, project):
-    for split, W in zip(splits, weights):
-        T = torch.tanh(cut(images, *split) @ W)
-        images = T.mT.reshape(len(T), -1, *grid(images, *split)[::-1])
-    return cut(images, *splits[-1]) @ project
+@wrong("t2t.SoftSplit", "transposes all axes of a batch")
+class _(Windows):
+    def forward(self, images):
+        return self.unfold(self.checked(images)).permute(2, 0, 1)
 
 
-@wrong(
-    "t2t.tokens_to_token",
-    "right for square images only",
-    says="A grid of √n × √n fits square images",
-)
-def _(images, splits, weights, project):
-    for split, W in zip(splits, weights):
-        T = torch.tanh(cut(images, *split) @ W)
-        side = int(T.shape[1] ** 0.5)
-        images = T.mT.reshape(len(T), -1, side, side)
-    return cut(images, *splits[-1]) @ project
+@right("t2t.SoftSplit", "tensor.unfold twice")
+class _(Windows):
+    def forward(self, images):
+        padded = F.pad(self.checked(images), 4 * [self.padding])
+        found = padded.unfold(2, self.window, self.stride).unfold(3, self.window, self.stride)
+        return found.permute(0, 2, 3, 1, 4, 5).flatten(3).flatten(1, 2)
 
 
-@wrong(
-    "t2t.tokens_to_token",
-    "takes the last split off the caller's list",
-    says="changes its argument splits in place",
-)
-def _(images, splits, weights, project):
-    last = splits.pop()
-    for split, W in zip(splits, weights):
-        T = torch.tanh(cut(images, *split) @ W)
-        images = T.mT.reshape(len(T), -1, *grid(images, *split))
-    return cut(images, *last) @ project
+@right("t2t.SoftSplit", "a convolution with ones and zeros")
+class _(Windows):
+    def forward(self, images):
+        C, k = self.checked(images).shape[1], self.window
+        kernels = torch.eye(C * k * k, dtype=images.dtype).view(-1, C, k, k)
+        found = F.conv2d(images, kernels, stride=self.stride, padding=self.padding)
+        return found.flatten(2).transpose(1, 2)
 
 
-@wrong(
-    "t2t.tokens_to_token",
-    "every step cut off from the one before",
-    says="The numbers are right, but cut from",
-)
-def _(images, splits, weights, project):
-    for split, W in zip(splits, weights):
-        T = torch.tanh(cut(images.detach(), *split) @ W)
-        images = T.mT.reshape(len(T), -1, *grid(images, *split))
-    return cut(images, *splits[-1]) @ project
+# TokenTransformer
 
 
-@wrong(
-    "t2t.tokens_to_token",
-    "features pixel by pixel, not channel by channel",
-    says="features go pixel by pixel",
-)
-def _(images, splits, weights, project):
-    def pixels_first(images, k, s, p):
-        T = cut(images, k, s, p)
-        return T.unflatten(-1, (-1, k * k)).mT.flatten(-2)
+class TokenParts(nn.Module):
+    def __init__(self, dim_in, dim):
+        super().__init__()
+        self.norm = nn.LayerNorm(dim_in)
+        self.to_q, self.to_k, self.to_v = (nn.Linear(dim_in, dim, bias=False) for _ in range(3))
+        self.to_out, self.feed_forward = nn.Linear(dim, dim), FeedForward(dim, dim)
+        self.around_feed_forward = Residual(dim, norm_first=True)
 
-    for split, W in zip(splits, weights):
-        T = torch.tanh(pixels_first(images, *split) @ W)
-        images = T.mT.reshape(len(T), -1, *grid(images, *split))
-    return pixels_first(images, *splits[-1]) @ project
+    def qkv(self, x):
+        return self.to_q(x), self.to_k(x), self.to_v(x)
 
-
-@wrong("t2t.tokens_to_token", "GELU instead of tanh", says="You bend by a GELU")
-def _(images, splits, weights, project):
-    for split, W in zip(splits, weights):
-        T = F.gelu(cut(images, *split) @ W)
-        images = T.mT.reshape(len(T), -1, *grid(images, *split))
-    return cut(images, *splits[-1]) @ project
+    def mlp(self, x):
+        return self.around_feed_forward(x, self.feed_forward)
 
 
-@right("t2t.tokens_to_token", "convolutions")
-def _(images, splits, weights, project):
-    for (k, s, p), W in zip(splits, [*weights, project]):
-        kernel = W.T.reshape(-1, images.shape[1], k, k)
-        images = F.conv2d(images, kernel, stride=s, padding=p)
-        if W is not project:
-            images = images.tanh()
-    return images.flatten(2).mT
+def attention(q, k, v, scale=None):
+    scores = q @ k.transpose(1, 2) / (scale or q.shape[2] ** 0.5)
+    return F.softmax(scores, dim=2) @ v
 
 
-@right("t2t.tokens_to_token", "recursion over the splits")
-def _(images, splits, weights, project):
-    (k, s, p), *others = splits
-    T = nn.Unfold(k, padding=p, stride=s)(images).transpose(1, 2)
-    if not others:
-        return T @ project
-    T = (T @ weights[0]).tanh()
-    image = torch.einsum("bnc->bcn", T).unflatten(-1, token_count(*images.shape[2:], k, s, p))
-    # The stub's own name is `_` here, so the recursion is spelled out.
-    return right_tokens_to_token(image, others, weights[1:], project)
+@wrong("t2t.TokenTransformer", "the token is added", says="You add the token itself")
+class _(TokenParts):
+    def forward(self, tokens):
+        q, k, v = self.qkv(self.norm(tokens))
+        return self.mlp(tokens + self.to_out(attention(q, k, v)))
 
 
-right_tokens_to_token = _
+@wrong("t2t.TokenTransformer", "no residual", says="The first residual is missing")
+class _(TokenParts):
+    def forward(self, tokens):
+        q, k, v = self.qkv(self.norm(tokens))
+        return self.mlp(self.to_out(attention(q, k, v)))
+
+
+@wrong("t2t.TokenTransformer", "published scale", says="by the root of the token's width")
+class _(TokenParts):
+    def forward(self, tokens):
+        q, k, v = self.qkv(self.norm(tokens))
+        return self.mlp(v + self.to_out(attention(q, k, v, tokens.shape[-1] ** 0.5)))
+
+
+@wrong("t2t.TokenTransformer", "no norm", says="The first norm is missing")
+class _(TokenParts):
+    def forward(self, tokens):
+        q, k, v = self.qkv(tokens)
+        return self.mlp(v + self.to_out(attention(q, k, v)))
+
+
+@wrong("t2t.TokenTransformer", "biases as in the paper's Performer", says="one too many")
+class _(TokenParts):
+    def __init__(self, dim_in, dim):
+        super().__init__(dim_in, dim)
+        self.to_q, self.to_k, self.to_v = (nn.Linear(dim_in, dim) for _ in range(3))
+
+    def forward(self, tokens):
+        q, k, v = self.qkv(self.norm(tokens))
+        return self.mlp(v + self.to_out(attention(q, k, v)))
+
+
+@wrong("t2t.TokenTransformer", "one output map from dim_in", says="to_out.weight has the shape")
+class _(TokenParts):
+    def __init__(self, dim_in, dim):
+        super().__init__(dim_in, dim)
+        self.to_out = nn.Linear(dim_in, dim)
+
+
+@wrong("t2t.TokenTransformer", "Post-LN", says="Your second norm comes after the sum")
+class _(TokenParts):
+    def __init__(self, dim_in, dim):
+        super().__init__(dim_in, dim)
+        self.around_feed_forward = Residual(dim, norm_first=False)
+
+    def forward(self, tokens):
+        q, k, v = self.qkv(self.norm(tokens))
+        return self.mlp(v + self.to_out(attention(q, k, v)))
+
+
+@wrong("t2t.TokenTransformer", "feed-forward without residual", says="no residual and no norm")
+class _(TokenParts):
+    def forward(self, tokens):
+        q, k, v = self.qkv(self.norm(tokens))
+        return self.feed_forward(v + self.to_out(attention(q, k, v)))
+
+
+@wrong("t2t.TokenTransformer", "the value goes through to_out too", says="to_out sees the sum")
+class _(TokenParts):
+    def forward(self, tokens):
+        q, k, v = self.qkv(self.norm(tokens))
+        return self.mlp(self.to_out(attention(q, k, v) + v))
+
+
+@wrong("t2t.TokenTransformer", "attends over the batch")
+class _(TokenParts):
+    def forward(self, tokens):
+        q, k, v = (x.transpose(0, 1) for x in self.qkv(self.norm(tokens)))
+        return self.mlp((v + self.to_out(attention(q, k, v))).transpose(0, 1))
+
+
+@right("t2t.TokenTransformer", "by einsum, with the residual written out")
+class _(TokenParts):
+    def forward(self, tokens):
+        q, k, v = self.qkv(self.norm(tokens))
+        weights = torch.einsum("bif,bjf->bij", q, k).div(q.shape[-1] ** 0.5).softmax(-1)
+        x = torch.einsum("bij,bjf->bif", weights, v)
+        x = self.to_out(x) + v
+        return x + self.feed_forward(self.around_feed_forward.norm(x))
+
+
+@right("t2t.TokenTransformer", "the fused function with an axis of heads")
+class _(TokenParts):
+    def forward(self, tokens):
+        q, k, v = (x[:, None] for x in self.qkv(self.norm(tokens)))
+        z = F.scaled_dot_product_attention(q, k, v)
+        return self.mlp((v + self.to_out(z))[:, 0])
+
+
+# T2TViT
+
+
+class Grown(nn.Module):
+    """All parts, and a forward in steps."""
+
+    def __init__(self, channels, splits, token_dim, classes, dim, depth, heads, hidden):
+        super().__init__()
+        self.numbers = splits
+        self.splits = nn.ModuleList()
+        self.layers = nn.ModuleList()
+        for i, (k, s, p) in enumerate(splits):
+            self.splits.append(exercise.SoftSplit.reference(k, s, p))
+            if i < len(splits) - 1:
+                layer = exercise.TokenTransformer.reference(channels * k**2, token_dim)
+                self.layers.append(layer)
+                channels = token_dim
+        self.project = nn.Linear(channels * splits[-1][0] ** 2, dim)
+        self.class_token = nn.Parameter(torch.randn(1, dim) * 0.02)
+        self.encoder = nn.Sequential(*[EncoderLayer(dim, heads, hidden) for _ in range(depth)])
+        self.norm, self.head = nn.LayerNorm(dim), nn.Linear(dim, classes)
+
+    def put(self, tokens, rows, columns):
+        return restructure(tokens, rows, columns)
+
+    def module(self, images):
+        for i, (k, s, p) in enumerate(self.numbers):
+            tokens = self.splits[i](images)
+            if i == len(self.numbers) - 1:
+                return self.project(tokens)
+            rows, columns = token_count(images.shape[2], images.shape[3], k, s, p)
+            images = self.put(self.layers[i](tokens), rows, columns)
+
+    def with_class(self, x):
+        return torch.cat([self.class_token.repeat(len(x), 1, 1), x], dim=1)
+
+    def forward(self, images):
+        x = self.with_class(self.module(images))
+        x = x + sinusoidal(x.shape[1], x.shape[2])
+        return self.head(self.norm(self.encoder(x))[:, 0])
+
+
+@right("t2t.T2TViT", "an index over the splits, a Sequential, repeat")
+class _(Grown):
+    pass
+
+
+@right("t2t.T2TViT", "unfold and fold by itself")
+class _(Grown):
+    def put(self, tokens, rows, columns):
+        return F.fold(tokens.mT, (rows, columns), 1)
+
+
+@wrong("t2t.T2TViT", "a reshape alone", says="You reshape (B, n, C) to (B, C, rows, columns)")
+class _(Grown):
+    def put(self, tokens, rows, columns):
+        return tokens.reshape(len(tokens), -1, rows, columns)
+
+
+@wrong("t2t.T2TViT", "columns before rows", says="Your grid has rows and columns exchanged")
+class _(Grown):
+    def put(self, tokens, rows, columns):
+        return restructure(tokens, columns, rows)
+
+
+@wrong("t2t.T2TViT", "√n tokens a side", says="You take every grid for square")
+class _(Grown):
+    def put(self, tokens, rows, columns):
+        side = int(tokens.shape[1] ** 0.5)
+        return restructure(tokens, side, side)
+
+
+@wrong("t2t.T2TViT", "no sinusoids", says="No positions are added")
+class _(Grown):
+    def forward(self, images):
+        x = self.with_class(self.module(images))
+        return self.head(self.norm(self.encoder(x))[:, 0])
+
+
+@wrong("t2t.T2TViT", "sinusoids before the class token", says="Your class token gets no position")
+class _(Grown):
+    def forward(self, images):
+        x = self.module(images)
+        x = self.with_class(x + sinusoidal(x.shape[1], x.shape[2]))
+        return self.head(self.norm(self.encoder(x))[:, 0])
+
+
+@wrong("t2t.T2TViT", "the mean over all tokens", says="You read the mean of all tokens")
+class _(Grown):
+    def forward(self, images):
+        x = self.with_class(self.module(images))
+        x = x + sinusoidal(x.shape[1], x.shape[2])
+        return self.head(self.norm(self.encoder(x)).mean(1))
+
+
+@wrong("t2t.T2TViT", "no last norm", says="The last norm is missing")
+class _(Grown):
+    def forward(self, images):
+        x = self.with_class(self.module(images))
+        x = x + sinusoidal(x.shape[1], x.shape[2])
+        return self.head(self.encoder(x)[:, 0])
+
+
+@wrong("t2t.T2TViT", "softmax at the end", says="You end in a softmax")
+class _(Grown):
+    def forward(self, images):
+        return F.softmax(super().forward(images), dim=1)
+
+
+@wrong("t2t.T2TViT", "token layers in a plain list", says="layers is a plain list")
+class _(Grown):
+    def __init__(self, *sizes, **named):
+        super().__init__(*sizes, **named)
+        layers = list(self.layers)
+        del self.layers
+        self.layers = layers
+
+
+@wrong("t2t.T2TViT", "one class token per image", says="class_token has the shape (2, 4)")
+class _(Grown):
+    def __init__(self, *sizes, **named):
+        super().__init__(*sizes, **named)
+        self.class_token = nn.Parameter(0.02 * torch.randn(2, self.project.out_features))
+
+
+@wrong("t2t.T2TViT", "a class token of zeros", says="right but for how class_token begins")
+class _(Grown):
+    def __init__(self, *sizes, **named):
+        super().__init__(*sizes, **named)
+        self.class_token = nn.Parameter(torch.zeros(1, self.project.out_features))
+
+
+@wrong("t2t.T2TViT", "a token layer after the last split too", says="is one too many")
+class _(Grown):
+    def __init__(self, channels, splits, token_dim, **named):
+        super().__init__(channels, splits, token_dim, **named)
+        self.layers.append(exercise.TokenTransformer.reference(token_dim * 4, token_dim))
+
+
+@wrong("t2t.T2TViT", "learned positions", says="positions is one too many")
+class _(Grown):
+    def __init__(self, *sizes, **named):
+        super().__init__(*sizes, **named)
+        self.positions = nn.Parameter(0.02 * torch.randn(20, self.project.out_features))
+
+
+# training_step
+
+
+def sum_of(model, x, y):
+    return F.cross_entropy(model(x), y, reduction="sum")
+
+
+@right("t2t.training_step", "ranges, and the mean weighed by the piece")
+def _(model, optimizer, images, labels, size):
+    model.train()
+    optimizer.zero_grad()
+    B, mean = len(images), 0.0
+    for i in range(0, B, size):
+        x, y = images[i : i + size], labels[i : i + size]
+        loss = F.cross_entropy(model(x), y) * len(x) / B
+        loss.backward()
+        mean += loss.item()
+    optimizer.step()
+    return mean
+
+
+@right("t2t.training_step", "sums, and the gradients divided at the end")
+def _(model, optimizer, images, labels, size):
+    model.train()
+    optimizer.zero_grad()
+    total = 0.0
+    for x, y in zip(torch.split(images, size), torch.split(labels, size)):
+        loss = sum_of(model, x, y)
+        loss.backward()
+        total += loss.detach()
+    for p in model.parameters():
+        p.grad /= len(images)
+    optimizer.step()
+    return (total / len(images)).item()
+
+
+@wrong("t2t.training_step", "a mean of means", says="You take the mean of the pieces' means")
+def _(model, optimizer, images, labels, size):
+    model.train()
+    optimizer.zero_grad()
+    pieces, total = ceil(len(images) / size), 0.0
+    for i in range(pieces):
+        x, y = images[i * size : (i + 1) * size], labels[i * size : (i + 1) * size]
+        loss = F.cross_entropy(model(x), y) / pieces
+        loss.backward()
+        total += loss.item()
+    optimizer.step()
+    return total
+
+
+@wrong("t2t.training_step", "the whole batch at once", says="goes into the model at once")
+def _(model, optimizer, images, labels, size):
+    model.train()
+    optimizer.zero_grad()
+    loss = F.cross_entropy(model(images), labels)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+@wrong("t2t.training_step", "one backward after the loop", says="their way back comes when all are")
+def _(model, optimizer, images, labels, size):
+    model.train()
+    optimizer.zero_grad()
+    total = 0
+    for x, y in zip(images.split(size), labels.split(size)):
+        total = total + sum_of(model, x, y) / len(images)
+    total.backward()
+    optimizer.step()
+    return total.item()
+
+
+@wrong("t2t.training_step", "zero_grad in the loop", says="learns from the last one alone")
+def _(model, optimizer, images, labels, size):
+    model.train()
+    total = 0.0
+    for x, y in zip(images.split(size), labels.split(size)):
+        loss = sum_of(model, x, y) / len(images)
+        optimizer.zero_grad()
+        loss.backward()
+        total += loss.item()
+    optimizer.step()
+    return total
+
+
+@wrong("t2t.training_step", "smaller batches", says="that is training with smaller batches")
+def _(model, optimizer, images, labels, size):
+    model.train()
+    losses = []
+    for x, y in zip(images.split(size), labels.split(size)):
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item() * len(x))
+    return sum(losses) / len(images)
+
+
+@wrong("t2t.training_step", "no zero_grad", says="Old gradients are not cleared")
+def _(model, optimizer, images, labels, size):
+    model.train()
+    total = 0.0
+    for x, y in zip(images.split(size), labels.split(size)):
+        loss = sum_of(model, x, y) / len(images)
+        loss.backward()
+        total += loss.item()
+    optimizer.step()
+    return total
+
+
+@wrong("t2t.training_step", "the last loss", says="You return the loss of the last piece")
+def _(model, optimizer, images, labels, size):
+    model.train()
+    optimizer.zero_grad()
+    for x, y in zip(images.split(size), labels.split(size)):
+        loss = sum_of(model, x, y) / len(images)
+        loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+@wrong("t2t.training_step", "no train()", says="learns in evaluation mode")
+def _(model, optimizer, images, labels, size):
+    optimizer.zero_grad()
+    total = 0.0
+    for x, y in zip(images.split(size), labels.split(size)):
+        loss = sum_of(model, x, y) / len(images)
+        loss.backward()
+        total += loss.item()
+    optimizer.step()
+    return total
+
+
+@wrong("t2t.training_step", "a tensor that keeps its graph", says="expected a float")
+def _(model, optimizer, images, labels, size):
+    model.train()
+    optimizer.zero_grad()
+    total = 0.0
+    for x, y in zip(images.split(size), labels.split(size)):
+        loss = sum_of(model, x, y) / len(images)
+        loss.backward()
+        total += loss
+    optimizer.step()
+    return total
 
 
 # positive_features
@@ -719,99 +1051,6 @@ def _(x, w):
     u = torch.einsum("...nd,md->...nm", x, w) / d**0.25
     half = torch.linalg.vector_norm(x, dim=-1)[..., None] ** 2 / (2 * d**0.5)
     return (u - half - 0.5 * torch.log(torch.tensor(float(m), dtype=x.dtype))).exp()
-
-
-# linear_attention
-
-
-@wrong("t2t.linear_attention", "not divided by the sum", says="The division is missing")
-def _(phi_q, phi_k, v):
-    return phi_q @ (phi_k.mT @ v)
-
-
-@wrong(
-    "t2t.linear_attention", "divided by the number of keys", says="You divide by the number of keys"
-)
-def _(phi_q, phi_k, v):
-    return phi_q @ (phi_k.mT @ v) / phi_k.shape[-2]
-
-
-@wrong(
-    "t2t.linear_attention",
-    "divided by each key's sum over the queries",
-    says="You divide by the sum over the queries",
-)
-def _(phi_q, phi_k, v):
-    share = (phi_k * phi_q.sum(-2, keepdim=True)).sum(-1, keepdim=True)
-    return phi_q @ (phi_k.mT @ (v / share))
-
-
-@wrong("t2t.linear_attention", "softmax of the features", says="You take softmaxes")
-def _(phi_q, phi_k, v):
-    return phi_q.softmax(-1) @ (phi_k.softmax(-2).mT @ v)
-
-
-@wrong(
-    "t2t.linear_attention",
-    "a small number in the denominator",
-    says="add a small number to the denominator",
-)
-def _(phi_q, phi_k, v):
-    below = phi_q @ phi_k.sum(-2).unsqueeze(-1)
-    return phi_q @ (phi_k.mT @ v) / (below + 1e-6)
-
-
-@wrong(
-    "t2t.linear_attention",
-    "the denominator detached",
-    says="The numbers are right, the gradient is not:",
-)
-def _(phi_q, phi_k, v):
-    below = phi_q @ phi_k.sum(-2).unsqueeze(-1)
-    return phi_q @ (phi_k.mT @ v) / below.detach()
-
-
-@wrong(
-    "t2t.linear_attention",
-    "one denominator for all queries",
-    says="One denominator for all queries",
-)
-def _(phi_q, phi_k, v):
-    below = (phi_q @ phi_k.sum(-2).unsqueeze(-1)).sum(-2, keepdim=True)
-    return phi_q @ (phi_k.mT @ v) / below
-
-
-@wrong(
-    "t2t.linear_attention",
-    "divided by the sums of both features",
-    says="Each row is right but for a factor of",
-)
-def _(phi_q, phi_k, v):
-    below = phi_q.sum(-1, keepdim=True) * phi_k.sum(dim=(-2, -1), keepdim=True)
-    return phi_q @ (phi_k.mT @ v) / below
-
-
-@wrong("t2t.linear_attention", "causal")
-def _(phi_q, phi_k, v):
-    n = min(phi_q.shape[-2], phi_k.shape[-2])
-    kv = (phi_k[..., :n, :, None] * v[..., :n, None, :]).cumsum(-3)
-    above = (phi_q[..., :n, :, None] * kv).sum(-2)
-    return above / (phi_q[..., :n, :] * phi_k[..., :n, :].cumsum(-2)).sum(-1, keepdim=True)
-
-
-@right("t2t.linear_attention", "a column of ones beside the values")
-def _(phi_q, phi_k, v):
-    both = phi_q @ (phi_k.mT @ torch.cat([v, torch.ones_like(v[..., :1])], dim=-1))
-    return both[..., :-1] / both[..., -1:]
-
-
-@right("t2t.linear_attention", "key by key")
-def _(phi_q, phi_k, v):
-    above = below = 0
-    for j in range(phi_k.shape[-2]):
-        w = torch.einsum("...nm,...m->...n", phi_q, phi_k[..., j, :])[..., None]
-        above, below = above + w * v[..., j : j + 1, :], below + w
-    return above / below
 
 
 # t2t_cost
@@ -987,281 +1226,6 @@ def _(height, width, channels, splits, token_dim, dim):
         return tokens, linear, attention + 4 * n**2 * token_dim
 
     return dict(zip(("tokens", "linear", "attention"), rest(height, width, channels, splits)))
-
-
-# dense_block
-
-
-@wrong(
-    "t2t.dense_block",
-    "new features before the old ones",
-    says="You put the new features in front of the",
-)
-def _(x, weights):
-    for W in weights:
-        x = torch.cat([F.gelu(x @ W), x], dim=-1)
-    return x
-
-
-@wrong("t2t.dense_block", "ReLU", says="A ReLU in place of the GELU: below zero yours")
-def _(x, weights):
-    for W in weights:
-        x = torch.cat([x, F.relu(x @ W)], dim=-1)
-    return x
-
-
-@wrong("t2t.dense_block", "GELU by tanh", says="Nearly: your GELU is the approximation by a")
-def _(x, weights):
-    for W in weights:
-        x = torch.cat([x, F.gelu(x @ W, approximate="tanh")], dim=-1)
-    return x
-
-
-@wrong(
-    "t2t.dense_block", "GELU before the product", says="You bend x and not what W makes of it: GELU"
-)
-def _(x, weights):
-    for W in weights:
-        x = torch.cat([x, F.gelu(x) @ W], dim=-1)
-    return x
-
-
-@wrong(
-    "t2t.dense_block", "GELU on the old features too", says="You bend the whole token after each"
-)
-def _(x, weights):
-    for W in weights:
-        x = F.gelu(torch.cat([x, x @ W], dim=-1))
-    return x
-
-
-@wrong(
-    "t2t.dense_block",
-    "only the new features come out",
-    says="The new features of all layers are there, and",
-)
-def _(x, weights):
-    D = x.shape[-1]
-    for W in weights:
-        x = torch.cat([x, F.gelu(x @ W)], dim=-1)
-    return x[..., D:]
-
-
-@wrong("t2t.dense_block", "empties the caller's list", says="changes its argument weights in place")
-def _(x, weights):
-    while weights:
-        x = torch.cat([x, F.gelu(x @ weights.pop(0))], dim=-1)
-    return x
-
-
-@wrong(
-    "t2t.dense_block",
-    "the rows of W beyond x's own features are not used",
-    says="Each layer of yours reads the block's",
-)
-def _(x, weights):
-    D, new = x.shape[-1], []
-    for W in weights:
-        new.append(F.gelu(x @ W[:D]))
-    return torch.cat([x, *new], dim=-1)
-
-
-@wrong("t2t.dense_block", "the newest features first")
-def _(x, weights):
-    D = x.shape[-1]
-    for W in weights:
-        x = torch.cat([x[..., :D], F.gelu(x @ W), x[..., D:]], dim=-1)
-    return x
-
-
-@wrong(
-    "t2t.dense_block",
-    "layers read what came before detached",
-    says="The numbers are right, the gradient is",
-)
-def _(x, weights):
-    for W in weights:
-        x = torch.cat([x, F.gelu(x.detach() @ W)], dim=-1)
-    return x
-
-
-@wrong(
-    "t2t.dense_block",
-    "no GELU in the last layer",
-    says="On 2 tries it raises IndexError: list index",
-)
-def _(x, weights):
-    for W in weights[:-1]:
-        x = torch.cat([x, F.gelu(x @ W)], dim=-1)
-    return torch.cat([x, x @ weights[-1]], dim=-1)
-
-
-@wrong("t2t.dense_block", "weights cut off: W.data", says="The numbers are right, but cut from")
-def _(x, weights):
-    for W in weights:
-        x = torch.cat([x, F.gelu(x @ W.data)], dim=-1)
-    return x
-
-
-@right("t2t.dense_block", "a list of parts, W cut to match")
-def _(x, weights):
-    parts = [x]
-    for W in weights:
-        rows = W.split([part.shape[-1] for part in parts])
-        u = sum(part @ of for part, of in zip(parts, rows))
-        parts.append(u * (1 + torch.erf(u / 2**0.5)) / 2)
-    return torch.cat(parts, -1)
-
-
-@right("t2t.dense_block", "from the last layer backwards")
-def _(x, weights):
-    def after(i):
-        if i == 0:
-            return x
-        before = after(i - 1)
-        return torch.cat((before, nn.GELU()(torch.matmul(before, weights[i - 1]))), 2)
-
-    return after(len(weights))
-
-
-# sum_of_branches
-
-
-def branches(reduce, middle, expand, groups):
-    return zip(reduce.chunk(groups), middle.chunk(groups), expand.chunk(groups, dim=1))
-
-
-@wrong(
-    "t2t.sum_of_branches",
-    "no ReLU after the middle",
-    says="The second ReLU is missing, between the",
-)
-def _(x, reduce, middle, expand, groups):
-    return sum(
-        F.conv2d(F.conv2d(F.conv2d(x, r).relu(), m, padding=1), e)
-        for r, m, e in branches(reduce, middle, expand, groups)
-    )
-
-
-@wrong(
-    "t2t.sum_of_branches",
-    "a ReLU after the sum too",
-    says="There is a ReLU after the sum. The formula",
-)
-def _(x, reduce, middle, expand, groups):
-    return sum(
-        F.conv2d(F.conv2d(F.conv2d(x, r).relu(), m, padding=1).relu(), e)
-        for r, m, e in branches(reduce, middle, expand, groups)
-    ).relu()
-
-
-@wrong(
-    "t2t.sum_of_branches",
-    "a ReLU in each branch too many",
-    says="There is a third ReLU, after each branch's",
-)
-def _(x, reduce, middle, expand, groups):
-    return sum(
-        F.conv2d(F.conv2d(F.conv2d(x, r).relu(), m, padding=1).relu(), e).relu()
-        for r, m, e in branches(reduce, middle, expand, groups)
-    )
-
-
-@wrong("t2t.sum_of_branches", "a mean of the branches", says="You average the branches")
-def _(x, reduce, middle, expand, groups):
-    total = sum(
-        F.conv2d(F.conv2d(F.conv2d(x, r).relu(), m, padding=1).relu(), e)
-        for r, m, e in branches(reduce, middle, expand, groups)
-    )
-    return total / groups
-
-
-@wrong(
-    "t2t.sum_of_branches",
-    "a branch owns every groups-th channel",
-    says="You deal the channels out in turn, every",
-)
-def _(x, reduce, middle, expand, groups):
-    total = 0
-    for i in range(groups):
-        h = F.conv2d(x, reduce[i::groups]).relu()
-        h = F.conv2d(h, middle[i::groups], padding=1).relu()
-        total = total + F.conv2d(h, expand[:, i::groups])
-    return total
-
-
-@wrong("t2t.sum_of_branches", "x itself is added", says="You add x to the sum")
-def _(x, reduce, middle, expand, groups):
-    return x + sum(
-        F.conv2d(F.conv2d(F.conv2d(x, r).relu(), m, padding=1).relu(), e)
-        for r, m, e in branches(reduce, middle, expand, groups)
-    )
-
-
-@wrong("t2t.sum_of_branches", "always two branches")
-def _(x, reduce, middle, expand, groups):
-    total = 0
-    for r, m, e in branches(reduce, middle, expand, 2):
-        h = F.conv2d(x, r).relu()
-        h = F.conv2d(h, m[:, : h.shape[1]], padding=1).relu()
-        total = total + F.conv2d(h, e)
-    return total
-
-
-@wrong("t2t.sum_of_branches", "the border repeated instead of zeros")
-def _(x, reduce, middle, expand, groups):
-    x = F.pad(x, (1, 1, 1, 1), mode="replicate")
-    return sum(
-        F.conv2d(F.conv2d(F.conv2d(x, r).relu(), m).relu(), e)
-        for r, m, e in branches(reduce, middle, expand, groups)
-    )
-
-
-@wrong("t2t.sum_of_branches", "the last branch only", says="You return the last branch alone")
-def _(x, reduce, middle, expand, groups):
-    for r, m, e in branches(reduce, middle, expand, groups):
-        out = F.conv2d(F.conv2d(F.conv2d(x, r).relu(), m, padding=1).relu(), e)
-    return out
-
-
-@wrong("t2t.sum_of_branches", "no ReLU after reduce", says="The first ReLU is missing")
-def _(x, reduce, middle, expand, groups):
-    return sum(
-        F.conv2d(F.conv2d(F.conv2d(x, r), m, padding=1).relu(), e)
-        for r, m, e in branches(reduce, middle, expand, groups)
-    )
-
-
-@wrong(
-    "t2t.sum_of_branches",
-    "kernels cut off: their .data",
-    says="The numbers are right, but cut from",
-)
-def _(x, reduce, middle, expand, groups):
-    return sum(
-        F.conv2d(F.conv2d(F.conv2d(x, r.data).relu(), m.data, padding=1).relu(), e.data)
-        for r, m, e in branches(reduce, middle, expand, groups)
-    )
-
-
-@right("t2t.sum_of_branches", "one full kernel with zeros between the groups")
-def _(x, reduce, middle, expand, groups):
-    D, width = len(middle), len(middle) // groups
-    full = middle.new_zeros(D, D, 3, 3)
-    for i in range(groups):
-        own = slice(i * width, (i + 1) * width)
-        full[own, own] = middle[own]
-    return F.conv2d(F.conv2d(F.conv2d(x, reduce).relu(), full, padding=1).relu(), expand)
-
-
-@right("t2t.sum_of_branches", "pixels by einsum, branches in the batch")
-def _(x, reduce, middle, expand, groups):
-    B, _, H, W = x.shape
-    h = torch.einsum("dc,bchw->bdhw", reduce[:, :, 0, 0], x).clamp(min=0)
-    patches = F.unfold(h, 3, padding=1).reshape(B, groups, -1, H * W)
-    m = middle.reshape(groups, len(middle) // groups, -1)
-    h = torch.einsum("gof,bgfp->bgop", m, patches).relu().reshape(B, -1, H, W)
-    return torch.tensordot(expand.flatten(1), h, dims=([1], [1])).movedim(1, 0)
 
 
 # squeeze_excitation

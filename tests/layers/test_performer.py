@@ -93,3 +93,10 @@ def test_performer_costs_grow_with_n_and_attention_with_its_square():
             performer_attention(q, q, q, w)
         cost[n] = counter.get_total_flops()
     assert cost[200] == 2 * cost[100]
+
+
+def test_as_many_keys_as_float16_cannot_count():
+    """70,000 features of 1 add up to more than its largest number."""
+    q, k, v = torch.zeros(3, 2).half(), torch.zeros(70_000, 2).half(), torch.ones(70_000, 1).half()
+    z = performer_attention(q, k, v, random_directions(4, 2).half())
+    assert z.dtype == torch.float16 and torch.equal(z, torch.ones(3, 1).half())

@@ -234,15 +234,15 @@ def test_exercises_agree_with_the_library():
     )
 
 
-@pytest.mark.parametrize("groups", [1, 2, 4])
-def test_branches_equal_a_grouped_convolution(groups):
-    x = torch.randn(2, 3, 5, 4)
-    reduce, expand = torch.randn(8, 3, 1, 1), torch.randn(3, 8, 1, 1)
-    middle = torch.randn(8, 8 // groups, 3, 3)
-    z = F.conv2d(F.conv2d(x, reduce).relu(), middle, padding=1, groups=groups).relu()
-    torch.testing.assert_close(
-        exercise.sum_of_branches.reference(x, reduce, middle, expand, groups), F.conv2d(z, expand)
-    )
+def test_the_exercises_model_is_the_librarys():
+    size = dict(dim=6, classes=5)
+    theirs = T2TModule(2, SMALL, 3, 6, TokenTransformer)
+    theirs = shuffle(T2TViT(theirs, [EncoderLayer(6, 2, 8) for _ in range(2)], **size))
+    ours = exercise.T2TViT.reference(2, SMALL, 3, depth=2, heads=2, hidden=8, **size)
+    state = {name.removeprefix("embed."): x for name, x in theirs.state_dict().items()}
+    ours.load_state_dict(state | {"class_token": state["class_token"][0]})
+    images = torch.randn(2, 2, 12, 16)
+    torch.testing.assert_close(ours(images), theirs(images))
 
 
 @pytest.mark.parametrize(

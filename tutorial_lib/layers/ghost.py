@@ -55,6 +55,9 @@ class GhostLinear(nn.Module):
                 given, the layer is a linear map of rank out / ratio at most: a ghost is a multiple
                 of its feature. As a query or key it can still be of use, in another head, where the
                 same features are weighted in another way
+
+    Scales begin as N(0, 1). The published code has a convolution of one weight a feature there,
+    which PyTorch begins evenly between −1 and 1.
     """
 
     def __init__(self, dim: int, out: int, ratio: int, activation=None):

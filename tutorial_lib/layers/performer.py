@@ -45,8 +45,7 @@ def linear_attention(phi_q, phi_k, v):
 
     phi_q (..., N, m), phi_k (..., M, m), both positive; v (..., M, d_v)  ->  z (..., N, d_v)
 
-    No matrix of N × M is made, so time and memory grow with N + M. (A check sees what comes out and
-    not how; the cell after it measures the memory.)
+    No matrix of N × M is made, so time and memory grow with N + M.
     """
     numerator = phi_q @ (phi_k.mT @ v)  # (..., N, d_v)
     denominator = phi_q @ phi_k.sum(dim=-2).unsqueeze(-1)  # (..., N, 1)
@@ -60,10 +59,14 @@ def performer_attention(q, k, v, w):
 
     A factor may go from a feature of all keys to that of all queries, and a query's own factor
     cancels. With these two, the largest features are 1 and the denominator is at least 1, however
-    large q and k are.
+    large q and k are. It is a sum over all keys, and in float16 70,000 ones are infinite: half
+    precision is computed in float32.
     """
+    given = q.dtype
+    precise = torch.promote_types(given, torch.float32)
+    q, k, v, w = (x.to(precise) for x in (q, k, v, w))
     log_q, log_k = log_features(q, w), log_features(k, w)
     largest = log_k.amax(dim=-2, keepdim=True)  # (..., 1, m)
     log_q = log_q + largest
     phi_q = (log_q - log_q.amax(dim=-1, keepdim=True)).exp()
-    return linear_attention(phi_q, (log_k - largest).exp(), v)
+    return linear_attention(phi_q, (log_k - largest).exp(), v).to(given)

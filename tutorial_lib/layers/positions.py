@@ -18,7 +18,9 @@ from tutorial_lib.from_scratch import positions as np_positions
 
 def sinusoidal(n, d):
     """The Transformer's fixed encoding: n positions, d features, d even  ->  tensor (n, d)."""
-    return torch.tensor(np_positions.sinusoidal(n, d), dtype=torch.get_default_dtype())
+    angle = torch.arange(n)[:, None] * torch.from_numpy(np_positions.frequencies(d))  # (n, d / 2)
+    pairs = torch.stack([angle.sin(), angle.cos()], dim=-1)
+    return pairs.flatten(1).to(torch.get_default_dtype())
 
 
 def sine_positions_2d(rows, columns, d):

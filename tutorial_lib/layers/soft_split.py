@@ -23,7 +23,10 @@ class SoftSplit(nn.Module):
 
     def forward(self, images):
         """images (B, C, H, W)  ->  tokens (B, rows · columns, C · k · k), their features in the
-        order channel, row, column"""
+        order channel, row, column. Raises ValueError for a single image (C, H, W), whose tokens
+        unfold would give without their batch."""
+        if images.ndim != 4:
+            raise ValueError(f"images are {tuple(images.shape)}, expected (B, C, H, W)")
         return F.unfold(images, self.k, padding=self.p, stride=self.s).mT
 
 

@@ -12,6 +12,8 @@ class SqueezeExcitation(nn.Module):
     channels   C
     reduction  r, from 1 to C (or ValueError): W_1 maps C means to ⌊C / r⌋ numbers, W_2 maps back
 
+    The maps have no biases, as in T2T-ViT's code (which reduces 16 times); timm's have.
+
     For maps (B, C, H, W); tokens (B, N, C) come as x.mT, (B, C, N), and go back the same way.
     """
 

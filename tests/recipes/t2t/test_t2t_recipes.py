@@ -7,7 +7,7 @@ import torch
 
 from tutorial_lib.from_scratch.soft_split import token_count
 from tutorial_lib.measuring import records
-from tutorial_lib.recipes.t2t import announced_channel, crossing_bars, t2t_variants
+from tutorial_lib.recipes.t2t import announced_channel, crossing_bars, longer, t2t_variants
 from tutorial_lib.recipes.t2t.crossing_bars import ACROSS, CENTRED, FEW, INSIDE, RAW, SCALED
 
 PLACES = (INSIDE, FEW, ACROSS)
@@ -153,3 +153,17 @@ def test_tokens_without_overlap_lie_on_the_same_grids():
     assert grids(crossing_bars.SOFT) == grids(crossing_bars.APART) == [7, 4, 4]
     for splits in (t2t_variants.APART, crossing_bars.APART, t2t_variants.HARD):
         assert all(k == s for k, s, _ in splits)
+
+
+@pytest.mark.parametrize("name", longer.RECORDS)
+def test_longer_trainings_are_those_of_the_records(name):
+    plan, _ = longer.RECORDS[name]
+    planned, rows = plan(), records.recorded(name)[0]["rows"]
+    settings = [{key: row[key] for key in planned[0]} for row in rows]
+    assert len(settings) == len(planned) and all(row in settings for row in planned)
+
+
+def test_the_models_beside_the_backbones_record_are_its_own():
+    rows = {row["name"]: row for row in records.load(records.RESULTS / "backbones.json")["rows"]}
+    for name, make in longer.BACKBONES.items():
+        assert size(make()) == rows[name]["parameters"]

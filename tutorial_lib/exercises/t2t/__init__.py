@@ -5,15 +5,16 @@ from tutorial_lib.exercises import in_files
 FILES = {  # in the order of the chapter: an exercise and the file that holds it
     "token_count": "counting",
     "soft_split": "splitting",
-    "soft_split_backward": "folding",
+    "SoftSplit": "cutting",
     "restructure": "restructuring",
-    "tokens_to_token": "steps",
-    "positive_features": "performer",
-    "linear_attention": "linear",
-    "t2t_cost": "cost",
-    "dense_block": "dense",
-    "sum_of_branches": "branches",
+    "TokenTransformer": "token_layer",
+    "T2TViT": "model",
+    "training_step": "training",
+    "t2t_from_nothing": "from_nothing",
     "squeeze_excitation": "gates",
     "ghost_module": "ghosts",
+    "soft_split_backward": "folding",
+    "positive_features": "performer",
+    "t2t_cost": "cost",
 }
 __all__, __getattr__, __dir__ = in_files(__name__, FILES)

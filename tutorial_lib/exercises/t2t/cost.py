@@ -38,7 +38,7 @@ def t2t_cost(height, width, channels, splits, token_dim, dim):
 t2t_cost = Exercise(
     t2t_cost,
     level=3,
-    minutes=20,
+    minutes=15,
     cases=lambda rng: (
         dict(zip(("height", "width", "channels", "splits", "token_dim", "dim"), sizes))
         for sizes in [

@@ -18,7 +18,7 @@ def image_sizes(rng):
 token_count = Exercise(
     np_soft_split.token_count,
     level=1,
-    minutes=10,
+    minutes=6,
     cases=image_sizes,
     hints=(
         "In one dimension: the first window begins at −p, and its last pixel must not lie beyond "

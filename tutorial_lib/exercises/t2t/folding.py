@@ -19,7 +19,7 @@ def gradients_to_fold(rng):
 soft_split_backward = Exercise(
     np_soft_split.soft_split_backward,
     level=4,
-    minutes=20,
+    minutes=15,
     cases=gradients_to_fold,
     hints=(
         "A pixel that went into three windows moves the loss along three ways. How do the "

@@ -46,7 +46,7 @@ restructure = Exercise(
     restructure,
     start=buggy_restructure,
     level=2,
-    minutes=10,
+    minutes=8,
     cases=tokens_on_grids,
     hints=(
         "Number the entries of a small tensor, such as `torch.arange(12.0).reshape(1, 6, 2)`, and "

@@ -20,7 +20,7 @@ def images_to_split(rng):
 soft_split = Exercise(
     np_soft_split.soft_split,
     level=3,
-    minutes=20,
+    minutes=15,
     cases=images_to_split,
     hints=(
         "Two loops are enough, of k steps each: not over the windows but over the pixels inside a "

@@ -42,7 +42,7 @@ class DeiT(ViT):
         distillation token, patches."""
         x = super().tokens(images)  # (B, 1 + n, dim)
         second = self.distillation_token + self.distillation_position  # (1, dim)
-        return torch.cat([x[:, :1], second.expand(len(x), 1, -1), x[:, 1:]], dim=1)
+        return torch.cat([x[:, :1], second.expand(x.shape[0], 1, -1), x[:, 1:]], dim=1)
 
     def tokens_by_layer(self, images):
         """What goes into each layer and what comes out of the last: images (B, channels, H, W)

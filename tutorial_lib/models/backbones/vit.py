@@ -70,7 +70,7 @@ class ViT(nn.Module):
         if grid != self.grid:
             positions = interpolate_positions(positions, self.grid, grid)
         x = self.embed(images)  # (B, n, dim)
-        first = self.class_token.expand(len(x), 1, -1)  # (B, 1, dim)
+        first = self.class_token.expand(x.shape[0], 1, -1)  # (B, 1, dim)
         return torch.cat([first, x], dim=1) + positions
 
     @torch.no_grad()

@@ -72,7 +72,8 @@ def measure(row):
     def loss_of(model, images, direction):
         return F.cross_entropy(model(images), direction)
 
-    train(model, draw, loss_of, steps=STEPS, lr=row["lr"], seed=row["seed"])
+    steps = row.get("steps", STEPS)
+    train(model, draw, loss_of, steps=steps, lr=row["lr"], seed=row["seed"])
     images, direction = striped(2000, channels, torch.Generator().manual_seed(10_000))
     with torch.no_grad():
         accuracy = (model.cpu()(images).argmax(-1) == direction).float().mean().item()

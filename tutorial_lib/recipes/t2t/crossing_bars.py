@@ -96,12 +96,12 @@ def normalise(images, noise, pixels=NORMALISED):
     return (images - mean) / std
 
 
-def learn(name, places, noise, seed, pixels=NORMALISED, steps=None, label="training"):
+def learn(name, places, noise, seed, pixels=NORMALISED, steps=None, lr=LR, label="training"):
     """A trained model, and its accuracy on 1,000 fresh bars. Training bars are fresh too.
 
     name, places, noise  a model of MODELS, see `centres`, see `bars`
     pixels               what the model reads, see `normalise`
-    steps                of training, those of STEPS if not given
+    steps, lr            of training: those of STEPS if not given; peak of the learning rate
     """
     torch.manual_seed(seed)
     embed, depth = MODELS[name]
@@ -115,7 +115,7 @@ def learn(name, places, noise, seed, pixels=NORMALISED, steps=None, label="train
         return F.cross_entropy(model(images), direction)
 
     steps = STEPS[noise] if steps is None else steps
-    train(model, partial(fresh, BATCH), loss_of, steps=steps, lr=LR, seed=seed, label=label)
+    train(model, partial(fresh, BATCH), loss_of, steps=steps, lr=lr, seed=seed, label=label)
     images, direction = fresh(1000, torch.Generator().manual_seed(10_000 + seed))
     model.cpu().eval()
     with torch.no_grad():
@@ -124,8 +124,8 @@ def learn(name, places, noise, seed, pixels=NORMALISED, steps=None, label="train
 
 def measure(row):
     """One row of the record, in a process of its own."""
-    settings = {key: row[key] for key in ("places", "noise", "seed", "pixels", "steps")}
-    model, accuracy = learn(row["model"], **settings)
+    settings = ("places", "noise", "seed", "pixels", "steps", "lr")
+    model, accuracy = learn(row["model"], **{key: row[key] for key in settings if key in row})
     parameters = sum(p.numel() for p in model.parameters())
     return row | {"parameters": parameters, "accuracy": accuracy}
 

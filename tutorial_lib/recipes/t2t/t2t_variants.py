@@ -133,7 +133,8 @@ def measure(row):
     torch.manual_seed(row["seed"])
     model = MODELS[row["family"], row["variant"]]()
     batches = draw(*pictures("train", PICTURES))
-    train(model, batches, loss_of, steps=STEPS, lr=RATES[row["family"]], seed=row["seed"])
+    steps, lr = row.get("steps", STEPS), row.get("lr", RATES[row["family"]])
+    train(model, batches, loss_of, steps=steps, lr=lr, seed=row["seed"])
     parameters = sum(p.numel() for p in model.parameters())
     return row | {"parameters": parameters, "accuracy": accuracy(model, *pictures("test"))}
 
