@@ -202,7 +202,7 @@ def _places(a, b) -> list[str]:
         diagonal = np.broadcast_to(np.eye(a.shape[-1], dtype=bool), a.shape)
         if not wrong[~diagonal].any():
             stories.append("Wrong only on the diagonal.")
-        elif not wrong[diagonal].any():
+        elif not wrong[diagonal].any() and wrong[~diagonal].all():
             stories.append("Right only on the diagonal.")
     if not stories and a.size > 3 and a.dtype.kind == "f" and len(np.unique(a)) > 3:
         if _close(np.sort(a, axis=None), np.sort(b, axis=None)):

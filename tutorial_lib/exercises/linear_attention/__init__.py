@@ -10,7 +10,7 @@ FILES = {  # in the order of the chapter: an exercise and the file that holds it
     "LinearAttention": "module",
     "training_step": "training",
     "pixels_from_nothing": "from_nothing",
-    "big_bird_mask": "graph",
+    "big_bird_mask": "patterns",
     "diameter": "graph",
     "causal_linear_attention_backward": "backward",
     "attend_chunk": "chunks",

@@ -119,3 +119,58 @@ def divides_twice(dY, phi_Q, phi_K, V):
 def queries_and_keys_exchanged(dY, phi_Q, phi_K, V):
     found = _all(dY, phi_Q, phi_K, V)
     return found | {"dphi_Q": found["dphi_K"], "dphi_K": found["dphi_Q"]}
+
+
+@causal_linear_attention_backward.mistake(
+    """dphi_K lacks what comes through the denominator. Z_i holds φ(K_j) for every i ≥ j: what do
+    these add?"""
+)
+def keys_without_the_denominator(dY, phi_Q, phi_K, V):
+    without = _all(dY, phi_Q, phi_K, V, h_factor=0.0)
+    return _all(dY, phi_Q, phi_K, V) | {"dphi_K": without["dphi_K"]}
+
+
+@causal_linear_attention_backward.mistake(
+    """dphi_Q lacks what comes through the denominator. In d_i = Z_i·φ(Q_i), what is the derivative
+    with respect to φ(Q_i)?"""
+)
+def queries_without_the_denominator(dY, phi_Q, phi_K, V):
+    without = _all(dY, phi_Q, phi_K, V, h_factor=0.0)
+    return _all(dY, phi_Q, phi_K, V) | {"dphi_Q": without["dphi_Q"]}
+
+
+@causal_linear_attention_backward.mistake(
+    """What comes through the denominator is divided by d_i once. The derivative of 1 / d has which
+    power of d below?"""
+)
+def denominator_not_squared(dY, phi_Q, phi_K, V):
+    d = np.tril(phi_Q @ phi_K.mT).sum(axis=-1, keepdims=True)
+    return _all(dY, phi_Q, phi_K, V, h_factor=d)
+
+
+@causal_linear_attention_backward.mistake(
+    """dphi_Q is right; in dphi_K and dV the token's own share is missing. In the loop from the end,
+    which comes first: adding token j to R and r, or reading them?"""
+)
+def own_share_missing_on_the_way_back(dY, phi_Q, phi_K, V):
+    return own_share_missing(dY, phi_Q, phi_K, V) | {"dphi_Q": _all(dY, phi_Q, phi_K, V)["dphi_Q"]}
+
+
+@causal_linear_attention_backward.mistake(
+    """These are the gradients of attention in which every token hears all, in the forward too.
+    Which keys are in S_i and Z_i?"""
+)
+def of_another_forward(dY, phi_Q, phi_K, V):
+    A = phi_Q @ phi_K.mT
+    n, d = A @ V, A.sum(axis=-1, keepdims=True)
+    g, h = dY / d, -(dY * n).sum(axis=-1, keepdims=True) / d**2
+    dA = g @ V.mT + h
+    return {"dphi_Q": dA @ phi_K, "dphi_K": dA.mT @ phi_Q, "dV": A.mT @ g}
+
+
+@causal_linear_attention_backward.mistake(
+    """The gradients are right, but you return them as a tuple. The task asks for a dict, with
+    dphi_Q, dphi_K and dV as its names."""
+)
+def returns_a_tuple(dY, phi_Q, phi_K, V):
+    return tuple(_all(dY, phi_Q, phi_K, V).values())

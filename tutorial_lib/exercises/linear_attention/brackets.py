@@ -102,3 +102,21 @@ def features_of_features(phi_Q, phi_K, V):
 )
 def causal_already(phi_Q, phi_K, V):
     return np_linear.quadratic_attention(phi_Q, phi_K, V, causal=True)
+
+
+@linear_attention.mistake(
+    """You divide S by Z before any query is there: each feature then hands out a mean of its own,
+    and Σ_j φ(Q_i)·φ(K_j) is no sum of such means. When does the division come?"""
+)
+def divides_before_the_query(phi_Q, phi_K, V):
+    means = phi_K.mT @ V / phi_K.sum(axis=-2)[..., None]
+    return phi_Q @ means / phi_Q.sum(axis=-1, keepdims=True)
+
+
+@linear_attention.mistake(
+    """You divide by the sum of φ(Q_i) times the sum of all φ(K_j), features added up in both: that
+    pairs every feature with every other. Which features meet in φ(Q_i)·φ(K_j)?"""
+)
+def pairs_all_features(phi_Q, phi_K, V):
+    total = phi_Q.sum(axis=-1, keepdims=True) * phi_K.sum(axis=(-2, -1))[..., None, None]
+    return phi_Q @ (phi_K.mT @ V) / total

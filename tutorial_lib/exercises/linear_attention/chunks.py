@@ -1,6 +1,7 @@
 """Several tokens more: the form in which such models are trained."""
 
 import torch
+from torch.overrides import TorchFunctionMode
 
 from tutorial_lib.checking import Exercise
 from tutorial_lib.layers import linear_attention as layers
@@ -24,7 +25,35 @@ def chunks_and_states(rng):
         yield {name: x.requires_grad_() for name, x in case.items()}
 
 
-attend_chunk = Exercise(
+class Calls(TorchFunctionMode):
+    """Counts the calls of PyTorch below it."""
+
+    count = 0
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        self.count += 1
+        return function(*args, **(kwargs or {}))
+
+
+class WithoutALoop(Exercise):
+    """An exercise whose task forbids a loop over the tokens."""
+
+    def beside_the_tries(self, answer):
+        counts = []
+        for C in (8, 40):
+            with Calls() as calls:
+                answer(*(torch.ones(C, 2) for _ in range(3)), torch.zeros(2, 2), torch.zeros(2))
+            counts.append(calls.count)
+        if counts[1] < 2 * counts[0]:
+            return ""
+        return (
+            f"the numbers are right, but {counts[0]} calls of PyTorch for 8 tokens become "
+            f"{counts[1]} for 40: there is a loop over the tokens. The task allows none: which "
+            "product holds all pairs of the chunk?"
+        )
+
+
+attend_chunk = WithoutALoop(
     layers.attend_chunk,
     level=3,
     minutes=20,
@@ -121,3 +150,35 @@ def hands_the_old_state_on(phi_q, phi_k, v, S, Z):
 def hands_the_chunk_alone_on(phi_q, phi_k, v, S, Z):
     (a, b), (c, d) = _parts(phi_q, phi_k, v, S, Z)
     return (a + b) / (c + d), phi_k.mT @ v, phi_k.sum(dim=-2)
+
+
+@attend_chunk.mistake(
+    """Your mask keeps the other triangle: a token hears itself and those behind it. Rows of A are
+    queries: on which side of the diagonal is the past?"""
+)
+def upper_triangle(phi_q, phi_k, v, S, Z):
+    (a, b), (c, d) = _parts(phi_q, phi_k, v, S, Z, mask=torch.triu)
+    return (a + b) / (c + d), *_grown(phi_k, v, S, Z)
+
+
+@attend_chunk.mistake(
+    """The numerator is masked, the denominator is not: it sums weights of tokens that nobody may
+    hear. Where does one mask serve both?"""
+)
+def numerator_alone_is_masked(phi_q, phi_k, v, S, Z):
+    (a, b), (c, _) = _parts(phi_q, phi_k, v, S, Z)
+    d = (phi_q @ phi_k.mT).sum(dim=-1, keepdim=True)
+    return (a + b) / (c + d), *_grown(phi_k, v, S, Z)
+
+
+@attend_chunk.mistake(
+    """Inside the chunk you take a softmax. The weights are φ(q)·φ(k) themselves, in the chunk as
+    before it: only then do they add up with S and Z."""
+)
+def softmax_in_the_chunk(phi_q, phi_k, v, S, Z):
+    def mask(A):
+        future = torch.ones_like(A, dtype=torch.bool).triu(1)
+        return A.masked_fill(future, -torch.inf).softmax(dim=-1)
+
+    (a, b), (c, d) = _parts(phi_q, phi_k, v, S, Z, mask)
+    return (a + b) / (c + d), *_grown(phi_k, v, S, Z)

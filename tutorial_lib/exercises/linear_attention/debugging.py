@@ -157,3 +157,41 @@ def denominator_alone(phi_Q, phi_K, V, chunk):
         S = S + k.mT @ v
         Y[..., tokens, :] = q @ S / denominators[..., tokens, :]
     return Y + 0 * right
+
+
+@chunked_attention.mistake(
+    """The numerator is masked, the denominator still sums whole rows of A: the weights of a token
+    sum to less than one. Where does one mask serve both?"""
+)
+def numerator_alone_is_masked(phi_Q, phi_K, V, chunk):
+    Y = _attend(phi_Q, phi_K, V, chunk)
+    place = np.arange(V.shape[-2])
+    end = np.minimum((place // chunk + 1) * chunk, len(place)) - 1  # the last token that is summed
+    sums = np.cumsum(phi_K, axis=-2)
+    right, wrong = ((phi_Q * Z).sum(axis=-1, keepdims=True) for Z in (sums, sums[..., end, :]))
+    return Y * right / wrong
+
+
+@chunked_attention.mistake(
+    """There is no mask yet, and S and Z now grow before they are read: all of the chunk is heard
+    twice. That line stood in its right place. Which product is of pairs inside the chunk?"""
+)
+def grows_first_without_a_mask(phi_Q, phi_K, V, chunk):
+    return _attend(phi_Q, phi_K, V, chunk, mask=lambda A: A, grown=True)
+
+
+@chunked_attention.mistake(
+    """You cut a triangle out of the keys, whose axes are features and tokens. The future is a
+    question of two tokens: which array has a row for one and a column for the other?"""
+)
+def triangle_of_the_keys(phi_Q, phi_K, V, chunk):
+    Y = np.zeros_like(V)
+    S = np.zeros((*V.shape[:-2], phi_K.shape[-1], V.shape[-1]))
+    Z = np.zeros((*V.shape[:-2], phi_K.shape[-1], 1))
+    for start in range(0, V.shape[-2], chunk):
+        tokens = slice(start, start + chunk)
+        q, k, v = phi_Q[..., tokens, :], phi_K[..., tokens, :], V[..., tokens, :]
+        A = q @ np.tril(k.mT)
+        Y[..., tokens, :] = (q @ S + A @ v) / (q @ Z + A.sum(axis=-1, keepdims=True))
+        S, Z = S + k.mT @ v, Z + k.sum(axis=-2)[..., None]
+    return Y

@@ -92,3 +92,36 @@ def reads_before_it_writes(q, k, v, beta, S):
 def wrong_sign(q, k, v, beta, S):
     S = _write(k, beta * (_read(k, S) - v), S)
     return _read(q, S), S
+
+
+@delta_step.mistake(
+    """β stands at what is held alone, and the new value is written whole. To what does β
+    belong?"""
+)
+def beta_at_the_old_alone(q, k, v, beta, S):
+    S = _write(k, v - beta * _read(k, S), S)
+    return _read(q, S), S
+
+
+@delta_step.mistake(
+    """All of S fades, also what is filed under other keys. The delta rule takes away only what k
+    finds: which direction of S is that?"""
+)
+def all_of_it_fades(q, k, v, beta, S):
+    S = _write(k, beta * v, (1 - beta)[..., None] * S)
+    return _read(q, S), S
+
+
+@delta_step.mistake(
+    """S is right, but you divide what the query reads. The delta rule has no denominator, says the
+    task: y is Sᵀ q."""
+)
+def divides(q, k, v, beta, S):
+    S = _write(k, beta * (v - _read(k, S)), S)
+    return _read(q, S) / (q * k).sum(dim=-1, keepdim=True), S
+
+
+@delta_step.mistake("""S is right, but y is read with the key. Which of the two looks up?""")
+def reads_with_the_key(q, k, v, beta, S):
+    S = _write(k, beta * (v - _read(k, S)), S)
+    return _read(k, S), S

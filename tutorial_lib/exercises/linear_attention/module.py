@@ -163,3 +163,47 @@ class AddsTheInput(_Parts):
     def forward(self, x, S=None, Z=None):
         y, S, Z = super().forward(x, S, Z)
         return x + y, S, Z
+
+
+@LinearAttention.mistake(
+    """φ is applied to x, before the linear maps, which make what is positive negative again.
+    Between which two steps does the schematic show it?"""
+)
+class FeaturesOfTheTokens(_Parts):
+    def project(self, x):
+        maps = (self.to_q, phi(x)), (self.to_k, phi(x)), (self.to_v, x)
+        return [split_heads(to(y), self.heads) for to, y in maps]
+
+    def attend(self, q, k, v, S, Z):
+        return attend_in_chunks(q, k, v, S, Z)
+
+
+@LinearAttention.mistake(
+    """You return y alone. Whoever writes token by token needs S and Z as well: the task asks for
+    three values."""
+)
+class ReturnsTheOutputAlone(_Parts):
+    def forward(self, x, S=None, Z=None):
+        return super().forward(x, S, Z)[0]
+
+
+@LinearAttention.mistake(
+    """There is one head, as wide as the token: nothing cuts the features into heads, and S is
+    (dim, dim). Which two helpers go around the attention?"""
+)
+class OneHead(_Parts):
+    def project(self, x):
+        return [to(x)[:, None] for to in (self.to_q, self.to_k, self.to_v)]
+
+
+@LinearAttention.mistake(
+    """The module keeps S and Z for itself: the next sequence begins with what the last one has
+    left. The state comes in as an argument and goes out as a result."""
+)
+class KeepsTheState(_Parts):
+    kept = (None, None)
+
+    def attend(self, q, k, v, S, Z):
+        S, Z = self.kept if S is None else (S, Z)
+        y, *self.kept = attend_in_chunks(phi(q), phi(k), v, S, Z)
+        return y, *self.kept

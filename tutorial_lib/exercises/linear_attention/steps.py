@@ -109,3 +109,58 @@ def files_under_the_query(phi_q, phi_k, v, S, Z):
 def denominator_without_the_query(phi_q, phi_k, v, S, Z):
     S, Z = S + _outer(phi_k, v), Z + phi_k
     return (phi_q[..., None, :] @ S).squeeze(-2) / Z.sum(dim=-1, keepdim=True), S, Z
+
+
+@recurrent_step.mistake(
+    """You read the sums with the key: the query takes no part in what the token hears. Which of
+    the two files, and which looks up?"""
+)
+def reads_with_the_key(phi_q, phi_k, v, S, Z):
+    S, Z = S + _outer(phi_k, v), Z + phi_k
+    return _read(phi_k, S, Z), S, Z
+
+
+@recurrent_step.mistake(
+    """The numerator holds this token, the denominator does not: it reads Z from before. The
+    weights then sum to more than one. Which Z belongs to the new S?"""
+)
+def denominator_of_before(phi_q, phi_k, v, S, Z):
+    S = S + _outer(phi_k, v)
+    return _read(phi_q, S, Z), S, Z + phi_k
+
+
+@recurrent_step.mistake(
+    """S lies on its side: you add v φ(k)ᵀ, (m, r), to a sum of (r, m), which goes unnoticed only
+    where the two are equal. Which of the two is the column?"""
+)
+def sums_on_their_side(phi_q, phi_k, v, S, Z):
+    S, Z = S + _outer(v, phi_k), Z + phi_k
+    return (S @ phi_q[..., None])[..., 0] / (phi_q * Z).sum(dim=-1, keepdim=True), S, Z
+
+
+@recurrent_step.mistake(
+    """What you hand on as S is divided by Z already: the next token adds to a mean as if it were
+    a sum. Divide what the query has read, and hand the sums on as they are."""
+)
+def hands_a_quotient_on(phi_q, phi_k, v, S, Z):
+    S, Z = S + _outer(phi_k, v), Z + phi_k
+    S = S / Z[..., None]
+    return (phi_q[..., None, :] @ S).squeeze(-2), S, Z
+
+
+@recurrent_step.mistake(
+    """y is right, but S and Z are means of before and now: the one half cancels in the fraction.
+    What came first then fades with every token. What does the task call S and Z?"""
+)
+def means_instead_of_sums(phi_q, phi_k, v, S, Z):
+    S, Z = (S + _outer(phi_k, v)) / 2, (Z + phi_k) / 2
+    return _read(phi_q, S, Z), S, Z
+
+
+@recurrent_step.mistake(
+    """You count tokens in Z. It is the sum of the φ(k), a number for each feature: each key
+    weighs what its features say. What is added to Z for this token?"""
+)
+def counts_in_the_denominator(phi_q, phi_k, v, S, Z):
+    S, Z = S + _outer(phi_k, v), Z + 1
+    return _read(phi_q, S, Z), S, Z

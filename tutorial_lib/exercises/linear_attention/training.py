@@ -47,7 +47,7 @@ class Small(nn.Module):
     def forward(self, levels):
         x = self.embed(levels)
         count = torch.arange(1, x.shape[1] + 1)[:, None]
-        return self.out(self.drop(x.cumsum(1) / count + x + self.positions))
+        return self.out(self.drop(x.cumsum(1) / count + x + self.positions[: x.shape[1]]))
 
 
 def small(levels, places, dropout=0.0, gain=1.0):
@@ -214,3 +214,58 @@ def never_cuts(model, optimizer, pixels):
 def learns_in_evaluation_mode(model, optimizer, pixels):
     before = F.pad(pixels[:, :-1], (1, 0), value=model.levels)
     return _take(model, optimizer, F.cross_entropy(model(before).mT, pixels))
+
+
+@training_step.mistake(
+    """You cut the last pixel off and let each place name the next one, as for text: no beginning
+    is read, and pixel 0 is never learned. What stands at place 0 in the task?"""
+)
+def foretells_the_next(model, optimizer, pixels):
+    model.train()
+    loss = F.cross_entropy(model(pixels[:, :-1]).mT, pixels[:, 1:])
+    return _take(model, optimizer, loss)
+
+
+@training_step.mistake(
+    """The weights learn as they should, but nats are multiplied by ln 2. A bit is less than a nat,
+    so there are more of them: which way round?"""
+)
+def multiplies_by_ln_2(model, optimizer, pixels):
+    return _take(model, optimizer, _loss(model, pixels)) * math.log(2) ** 2
+
+
+@training_step.mistake(
+    """You cut each number of the gradient to between −1 and 1, which turns the direction of the
+    step. The task cuts the length of all of it: `clip_grad_norm_`."""
+)
+def cuts_each_number(model, optimizer, pixels):
+    loss = _loss(model, pixels)
+    optimizer.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_value_(model.parameters(), 1.0)
+    optimizer.step()
+    return loss.item() / math.log(2)
+
+
+@training_step.mistake(
+    """Each weight's gradient is cut by itself, so large ones shrink beside small ones and the step
+    turns. Of how many weights together is the norm, says the task?"""
+)
+def cuts_each_weight(model, optimizer, pixels):
+    loss = _loss(model, pixels)
+    optimizer.zero_grad()
+    loss.backward()
+    for weight in model.parameters():
+        nn.utils.clip_grad_norm_(weight, 1.0)
+    optimizer.step()
+    return loss.item() / math.log(2)
+
+
+@training_step.mistake(
+    """The weights learn as they should, but what you return is measured after the step. With which
+    weights does the task want it?"""
+)
+def measures_after_the_step(model, optimizer, pixels):
+    _take(model, optimizer, _loss(model, pixels))
+    with torch.no_grad():
+        return _loss(model, pixels).item() / math.log(2)
