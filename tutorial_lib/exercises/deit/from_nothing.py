@@ -4,8 +4,9 @@ import torch
 
 from tutorial_lib.checking.from_nothing import FromNothing
 from tutorial_lib.notebook.claims import steps
-from tutorial_lib.recipes.deit.deit import load, normalized
-from tutorial_lib.recipes.deit.few_labels import WANTED, accuracy, few_labels
+from tutorial_lib.recipes.deit.deit import normalized
+from tutorial_lib.recipes.deit.few_labels import WANTED, few_labels
+from tutorial_lib.recipes.vit.data_size import accuracy, pictures
 
 
 def each_alone(model):
@@ -35,6 +36,9 @@ def deit_from_nothing():
     import torch
     import torch.nn.functional as F
     from torch import nn
+
+    from tutorial_lib.recipes.deit.deit import load, normalized
+    from tutorial_lib.recipes.deit.few_labels import few_labels
 
     class TwoTokens(nn.Module):
         def __init__(self, patch=7, dim=64, depth=2):
@@ -81,6 +85,6 @@ deit_from_nothing = FromNothing(
         "each picture is judged alone": each_alone,
         "two answers in training, their mean otherwise": two_opinions,
     },
-    accuracy=accuracy,
+    accuracy=lambda model: accuracy(model, *pictures("test")),
     wanted=WANTED,
 )

@@ -17,7 +17,15 @@ from tutorial_lib.data import augmentation
 from tutorial_lib.data.fashion_mnist import fashion_mnist
 from tutorial_lib.measuring.records import record
 from tutorial_lib.models.backbones.deit import DeiT
-from tutorial_lib.recipes.deit.deit import BATCH, PICTURES, SEEDS, SIZES, load, normalized
+from tutorial_lib.recipes.deit.deit import (
+    BATCH,
+    PICTURES,
+    SEEDS,
+    SIZES,
+    accuracy,
+    load,
+    normalized,
+)
 from tutorial_lib.training.loop import train
 
 LABELLED, KNOWN = 50, 32  # pictures with a label; how many of them are in a batch of 64
@@ -65,14 +73,6 @@ def labels_alone(student, x, labels):
     return sum(F.cross_entropy(logits, labels) for logits in student(x)) / 2
 
 
-@torch.no_grad()
-def accuracy(student) -> float:
-    """How many of the 2,000 test pictures the two heads together tell right."""
-    images, labels = fashion_mnist("test")
-    logits = sum(student.eval()(normalized(images[:, None])))
-    return (logits.argmax(-1) == labels).float().mean().item()
-
-
 def measure(row):
     """One row of the record, in a process of its own."""
     alone = row["method"] == "labels alone"
@@ -82,7 +82,7 @@ def measure(row):
     student = DeiT(**SIZE)
     settings = dict(steps=row["steps"], lr=row["lr"], warmup=row["steps"] // 10, seed=row["seed"])
     train(student, draw, loss, **settings, label=row["method"])
-    return row | {"accuracy": accuracy(student)}
+    return row | {"accuracy": accuracy(student.eval())}
 
 
 def plan():
