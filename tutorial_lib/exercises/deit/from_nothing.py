@@ -63,7 +63,7 @@ def deit_from_nothing():
     images, labels = few_labels()
     images = normalized(images)
     optimizer = torch.optim.AdamW(student.parameters(), lr=2e-3)
-    for _ in range(steps(400)):
+    for _ in range(steps(300)):
         known, others = torch.randint(50, (16,)), torch.randint(2000, (48,))
         x = images[torch.cat([known, others])]
         by_label, by_teacher = student(x)
