@@ -4,12 +4,15 @@ from tutorial_lib.exercises import in_files
 
 FILES = {  # in the order of the chapter: an exercise and the file that holds it
     "soft_distillation": "soft",
-    "soft_distillation_backward": "soft",
     "hard_distillation": "hard",
+    "DeiT": "module",
+    "distillation_step": "training",
+    "deit_from_nothing": "from_nothing",
+    "soft_distillation_backward": "soft",
     "divergence_from_teacher": "debugging",
     "predict_with_two_heads": "tokens",
+    "token_similarity": "tokens",
     "mixup": "mixing",
     "cutmix": "cutting",
-    "token_similarity": "tokens",
 }
 __all__, __getattr__, __dir__ = in_files(__name__, FILES)

@@ -145,10 +145,10 @@ def drawer(augmentations, count=PICTURES):
     return draw
 
 
-def learn(lesson, augmentations, seed, steps=STEPS, label="training"):
-    """A student after its training."""
+def learn(lesson, augmentations, seed, steps=STEPS, lr=None, label="training"):
+    """A student after its training, at the rate of MAKERS if no other is given."""
     name, taught_by, loss = LESSONS[lesson]
-    make, lr = MAKERS[name]
+    make, usual = MAKERS[name]
     teacher = load(taught_by)[0].to(best_device()) if taught_by else None
 
     def loss_of(model, x, y):
@@ -158,7 +158,7 @@ def learn(lesson, augmentations, seed, steps=STEPS, label="training"):
 
     torch.manual_seed(seed)
     student = make()
-    settings = dict(steps=steps, lr=lr, warmup=steps // 10, seed=seed, label=label)
+    settings = dict(steps=steps, lr=lr or usual, warmup=steps // 10, seed=seed, label=label)
     train(student, drawer(augmentations), loss_of, **settings)
     return student.eval()
 
@@ -171,6 +171,13 @@ def predictions(model, images):
         return {"answer": model(images)}
     by_label, by_teacher = model(images)
     return {"answer": (by_label + by_teacher) / 2, "label": by_label, "teacher": by_teacher}
+
+
+def accuracy(model) -> float:
+    """How many of the 2,000 test pictures a model in evaluation mode tells right, as a share."""
+    images, labels = fashion_mnist("test")
+    answer = predictions(model, normalized(images[:, None]))["answer"]
+    return (answer.argmax(-1) == labels).float().mean().item()
 
 
 def measure(row):
@@ -200,13 +207,11 @@ def load(name, folder=CHECKPOINTS):
 
 def save(model, name, folder, **record):
     """Write a model's checkpoint, with what is recorded of its training and its accuracy."""
-    images, labels = fashion_mnist("test")
-    answer = predictions(model.eval(), normalized(images[:, None]))["answer"]
     record |= {
         "recipe": "tutorial_lib.recipes.deit.deit",
         "batch": BATCH,
         "count": PICTURES,
-        "accuracy": f"{(answer.argmax(-1) == labels).float().mean().item():.4f}",
+        "accuracy": f"{accuracy(model.eval()):.4f}",
     }
     path = folder / CHECKPOINT_FILES[name]
     shipped.save(path, model, **record)
