@@ -1,7 +1,7 @@
 """One size of ball or several, on clouds that become thinner: a record.
 
 Taught in chapter 19, after Qi et al., PointNet++ (NeurIPS 2017, 1706.02413), section 3.3 and figure
-4: multi-scale grouping, and training with points left out, on furniture. Both models have about as
+4: multi-scale grouping, and training with points left out, on furniture. All models have about as
 many weights. Measure again, minutes on one core:
 
     python -m tutorial_lib.recipes.pointnet.scales [--out FILE]
@@ -24,6 +24,7 @@ CENTRES, SCALES = 64, [(0.2, 8, (16, 24)), (0.35, 16, (16, 24)), (0.7, 32, (16, 
 
 LEVELS = {
     "one scale": lambda: SetAbstraction(0, CENTRES, 0.35, 16, (24, 32, 64)),
+    "one large scale": lambda: SetAbstraction(0, CENTRES, 0.7, 32, (24, 32, 64)),
     "three scales": lambda: MultiScaleAbstraction(0, CENTRES, SCALES),
 }
 
