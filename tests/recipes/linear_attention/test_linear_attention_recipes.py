@@ -1,6 +1,7 @@
 """The recipes of chapter 38: pictures as words, the checkpoint, the far copy."""
 
 import math
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -33,6 +34,37 @@ def test_bits_of_one_that_knows_nothing_and_of_one_that_knows_all():
     answer = pictures.pictures("test", 1)
     assert pictures.bits_per_pixel(Knows(answer, 0.0), answer) == pytest.approx(4)
     assert pictures.bits_per_pixel(Knows(answer, 50.0), answer) == pytest.approx(0, abs=1e-6)
+
+
+def test_bits_of_neighbours_by_counting(monkeypatch):
+    monkeypatch.setattr(pictures, "SIDE", 3)
+    generator = torch.Generator().manual_seed(0)
+    learnt, unseen = (torch.randint(16, (n, 9), generator=generator) for n in (40, 6))
+    learnt[:, 4] = learnt[:, 1]  # the middle repeats what stands above it
+
+    def level(picture, row, column):
+        return picture[3 * row + column].item() if row >= 0 and column >= 0 else 16
+
+    for count in (1, 2, 3):
+        where = ((0, -1), (-1, 0), (-1, -1))[:count]
+        seen, common = Counter(), Counter()
+        places = [divmod(i, 3) for i in range(9)]
+
+        def context(x, r, c, where=where):
+            return tuple(level(x, r + i, c + j) for i, j in where)
+
+        for x in learnt:
+            for r, c in places:
+                seen[context(x, r, c), level(x, r, c)] += 1
+                seen[context(x, r, c)] += 1
+                common[level(x, r, c)] += 1
+        bits = 0.0
+        for x in unseen:
+            for r, c in places:
+                anywhere = (common[level(x, r, c)] + 1) / (360 + 16)
+                found = seen[context(x, r, c), level(x, r, c)] + 4 * anywhere
+                bits -= math.log2(found / (seen[context(x, r, c)] + 4))
+        assert pictures.bits_of_neighbours(learnt, unseen, count) == pytest.approx(bits / 54)
 
 
 def test_bits_of_places_by_counting():
