@@ -215,3 +215,11 @@ def as_many_below_as_above(dy, x, s, bits):
 )
 def rounds_down(dy, x, s, bits):
     return _other_range(dy, x, s, bits, *integer_range(bits), np.floor)
+
+
+@fake_quantize_backward.mistake(
+    """Your mask is turned: what was clipped passes dy on, and what was rounded does not."""
+)
+def mask_turned(dy, x, s, bits):
+    inside, _, found = _gradients(dy, x, s, bits)
+    return found | {"dx": dy * ~inside}

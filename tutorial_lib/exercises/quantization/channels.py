@@ -98,3 +98,11 @@ def one_before_the_division(W, bits):
 )
 def of_the_range(W, bits):
     return _of_columns(W.max(axis=0) - W.min(axis=0), bits, 2**bits - 1)
+
+
+@scales_per_channel.mistake(
+    """You take the mean of the absolute values, and all that are larger would be clipped far. Which
+    of them shall become the largest integer?"""
+)
+def of_the_mean(W, bits):
+    return _of_columns(np.abs(W).mean(axis=0), bits)

@@ -182,3 +182,8 @@ def only_the_old_is_asked(new, old):
     s, t = new.std(axis=axes, ddof=1)[keep], old.std(axis=axes, ddof=1)[keep]
     with np.errstate(all="ignore"):
         return float((np.log(t / s) + (s**2 + (m - n) ** 2) / (2 * t**2) - 0.5).mean())
+
+
+@instability.mistake("""The deviation of the new output is not squared.""")
+def deviation_not_squared(new, old):
+    return _kl(new, old, formula=lambda m, s, n, t: np.log(t / s) + (s + (m - n) ** 2) / (2 * t**2))

@@ -219,3 +219,22 @@ def only_high_is_widened(x, bits):
 )
 def constants_are_zeros(x, bits):
     return to_integers.reference(x if x.min() < x.max() else 0 * x, bits)
+
+
+@to_integers.mistake(
+    """You clip before z is added, and z moves the integers out of the range again. What must lie in
+    it, x / s or q?"""
+)
+def clipped_before_zero(x, bits):
+    return _quantized(
+        x, bits, cast=lambda x, s, z, low, high: np.clip(np.round(x / s), low, high) + z
+    )
+
+
+@to_integers.mistake(
+    """Your q has the zero point taken off already: that is x / s, which need not fit into so many
+    bits."""
+)
+def zero_point_taken_off(x, bits):
+    found = _quantized(x, bits)
+    return found | {"q": (found["q"].astype(np.int64) - found["z"]).astype(np.int8)}

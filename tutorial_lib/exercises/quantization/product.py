@@ -153,3 +153,12 @@ def one_sum_for_all_outputs(q_x, z_x, q_w, z_w):
     q_x, q_w, z_w = _wide(q_x, q_w, z_w)
     K = q_x.shape[1]
     return q_x @ q_w - z_x * q_w.sum() - q_x.sum(1, keepdims=True) * z_w + K * z_x * z_w
+
+
+@int8_matmul.mistake(
+    """The last term counts the outputs, M. Over how many numbers does the sum run?"""
+)
+def outputs_for_inputs(q_x, z_x, q_w, z_w):
+    q_x, q_w, z_w = _wide(q_x, q_w, z_w)
+    M = q_w.shape[1]
+    return q_x @ q_w - z_x * q_w.sum(0) - q_x.sum(1, keepdims=True) * z_w + M * z_x * z_w

@@ -154,3 +154,17 @@ def the_near_stay(theta, strength):
 @prox_binary.mistake("""The distance has lost its sign: a weight below its point lands above it.""")
 def distance_without_sign(theta, strength):
     return _target(theta) + (_away(theta).abs() - strength).clamp(min=0)
+
+
+@prox_binary.mistake(
+    """You draw weights to the nearest of −1, 0 and 1. R has no lowest point at 0: which of its two
+    is nearest to 0.3?"""
+)
+def three_points(theta, strength):
+    target = theta.round().clamp(-1, 1)
+    return _toward(target, theta - target, strength)
+
+
+@prox_binary.mistake("""Half the strength. How far does the task say that a weight moves?""")
+def half_as_far(theta, strength):
+    return _toward(_target(theta), _away(theta), strength / 2)

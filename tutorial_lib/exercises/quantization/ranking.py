@@ -193,3 +193,11 @@ def without_the_margin(found, wanted, theta=0.0):
 )
 def compares_queries(found, wanted, theta=0.0):
     return ptq_vit.ranking_loss(found.mT, wanted.mT, theta)
+
+
+@ranking_loss.mistake(
+    """You keep what is below 0: pairs that are in order and more than θ apart. `clamp(min=0)` is
+    max(0, ·)."""
+)
+def clamped_from_above(found, wanted, theta=0.0):
+    return _of_pairs(found, wanted, lambda f, w: _mean_of_sums((theta - f * w.sign()).clamp(max=0)))

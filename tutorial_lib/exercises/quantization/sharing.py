@@ -174,3 +174,11 @@ def empty_dropped(values, k):
         if groups is not None and np.array_equal(nearest, groups):
             return centres, groups
         groups = nearest
+
+
+@kmeans.mistake(
+    """Your groups are those of the first centres. The centres have moved since, and numbers with
+    them."""
+)
+def groups_of_the_start(values, k):
+    return _lloyd(values, k)[0], _lloyd(values, k, rounds=1)[1]

@@ -207,8 +207,8 @@ def loss_of_the_floats(model, optimizer, images, labels, bits):
 
 
 @few_bit_step.mistake(
-    """No weight moves, not even a bias: either no step is made, or the gradient is cleared between
-    `backward` and `step`, which then has nothing to go by."""
+    """No weight moves, not even a bias: no step is made, or the parameters that the optimizer has
+    hold no gradient when it comes. Where did `backward` put it, and who cleared it?"""
 )
 def makes_no_step(model, optimizer, images, labels, bits):
     return _step(model, optimizer, images, labels, bits, step=False)
@@ -234,3 +234,13 @@ def rounds_once_more(model, optimizer, images, labels, bits):
 @few_bit_step.mistake("""You round to 2 bits, whatever `bits` says.""")
 def always_two_bits(model, optimizer, images, labels, bits):
     return _step(model, optimizer, images, labels, 2)
+
+
+@few_bit_step.mistake(
+    """You clear the gradients after the step. What was left over from before has then gone into it;
+    when must they be gone?"""
+)
+def clears_afterwards(model, optimizer, images, labels, bits):
+    loss = _step(model, optimizer, images, labels, bits, clear=False)
+    optimizer.zero_grad()
+    return loss
