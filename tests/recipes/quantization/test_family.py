@@ -27,7 +27,7 @@ def made(monkeypatch, tmp_path):
 
 def test_values_come_by_seed_and_by_setting(made):
     assert family.of("prox-quant", method="float") == pytest.approx([0.8, 0.81, 0.82])
-    assert family.of("prox-quant", "bytes", method="ProxQuant", lr=0.1) == [1e4] * 3
+    assert family.of("prox-quant", "bytes", method="ProxQuant", lr=0.2) == [1e4] * 3
     with pytest.raises(LookupError, match="'slb' has no rows with {'method': 'no such'}"):
         family.of("slb", method="no such")
 

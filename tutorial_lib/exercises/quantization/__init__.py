@@ -4,7 +4,7 @@ from tutorial_lib.exercises import in_files
 
 FILES = {  # in the order of the chapter: an exercise and the file that holds it
     "to_integers": "integers",
-    "scales_per_channel": "integers",
+    "scales_per_channel": "channels",
     "best_scale": "clipping",
     "int8_matmul": "product",
     "QuantizedLinear": "module",
@@ -14,10 +14,10 @@ FILES = {  # in the order of the chapter: an exercise and the file that holds it
     "searched_weight": "selection",
     "instability": "freezing",
     "xnor_product": "packed",
-    "fused_glue": "packed",
+    "fused_glue": "glue",
     "prox_binary": "prox",
     "kmeans": "sharing",
     "fake_quantize_backward": "backward",
-    "linear_of_integers": "product",
+    "linear_of_integers": "bug",
 }
 __all__, __getattr__, __dir__ = in_files(__name__, FILES)

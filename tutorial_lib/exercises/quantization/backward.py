@@ -124,3 +124,102 @@ def scale_for_each_number(dy, x, s, bits):
     least, largest = integer_range(bits)
     of_scale = np.where(inside, steps - x / s, np.clip(steps, least, largest))
     return found | {"ds": dy * of_scale}
+
+
+def _of_scale(dy, x, s, bits, slope):
+    """The reference with another slope of the scale: slope(inside, steps, x / s, its end)"""
+    inside, steps, found = _gradients(dy, x, s, bits)
+    end = np.clip(steps, *integer_range(bits))
+    return found | {"ds": float((dy * slope(inside, steps, x / s, end)).sum())}
+
+
+@fake_quantize_backward.mistake(
+    """ds is a mean. One scale serves all numbers: what does each of them add to its gradient?"""
+)
+def mean_over_the_numbers(dy, x, s, bits):
+    found = _gradients(dy, x, s, bits)[2]
+    return found | {"ds": found["ds"] / dy.size}
+
+
+@fake_quantize_backward.mistake(
+    """dy is missing in ds: this is the slope of the sum of all y. What does the chain rule put
+    before it?"""
+)
+def scale_without_dy(dy, x, s, bits):
+    return _gradients(dy, x, s, bits)[2] | {
+        "ds": _gradients(np.ones_like(dy), x, s, bits)[2]["ds"],
+    }
+
+
+@fake_quantize_backward.mistake(
+    """For the rounded numbers ds has the other sign, x / s − round(x / s). Which of the two factors
+    of the product rule has the minus?"""
+)
+def scale_turned(dy, x, s, bits):
+    return _of_scale(dy, x, s, bits, lambda inside, n, r, end: np.where(inside, r - n, end))
+
+
+@fake_quantize_backward.mistake(
+    """In ds every clipped number counts with the largest integer. What became of those that were
+    clipped below?"""
+)
+def largest_for_both_ends(dy, x, s, bits):
+    largest = integer_range(bits)[1]
+    return _of_scale(dy, x, s, bits, lambda inside, n, r, end: np.where(inside, n - r, largest))
+
+
+@fake_quantize_backward.mistake(
+    """In ds the clipped numbers still take off x / s. Once it is clipped, does y depend on x /
+    s?"""
+)
+def clipped_as_if_rounded(dy, x, s, bits):
+    return _of_scale(dy, x, s, bits, lambda inside, n, r, end: end - r)
+
+
+@fake_quantize_backward.mistake(
+    """ds is multiplied by s: that is x_hat − x for a rounded number, in units of x. What is
+    dy/ds of s · round(x / s)?"""
+)
+def times_the_scale(dy, x, s, bits):
+    found = _gradients(dy, x, s, bits)[2]
+    return found | {"ds": found["ds"] * s}
+
+
+def _other_range(dy, x, s, bits, least, largest, to_whole=np.round):
+    steps = to_whole(x / s)
+    inside = (least <= steps) & (steps <= largest)
+    end = np.clip(steps, *integer_range(bits))
+    return {"dx": dy * inside, "ds": float((dy * np.where(inside, steps - x / s, end)).sum())}
+
+
+@fake_quantize_backward.mistake(
+    """A number that was rounded to the last integer itself counts as clipped in yours. Is it?"""
+)
+def the_ends_left_out(dy, x, s, bits):
+    least, largest = integer_range(bits)
+    return _other_range(dy, x, s, bits, least + 1, largest - 1)
+
+
+@fake_quantize_backward.mistake(
+    """Your integers begin at −(2^(b−1) − 1). There is one more below 0 than above."""
+)
+def as_many_below_as_above(dy, x, s, bits):
+    largest = integer_range(bits)[1]
+    steps = np.round(x / s)
+    inside, end = abs(steps) <= largest, np.clip(steps, -largest, largest)
+    return {"dx": dy * inside, "ds": float((dy * np.where(inside, steps - x / s, end)).sum())}
+
+
+@fake_quantize_backward.mistake(
+    """You round down (`floor`). To which integer does the task round?"""
+)
+def rounds_down(dy, x, s, bits):
+    return _other_range(dy, x, s, bits, *integer_range(bits), np.floor)
+
+
+@fake_quantize_backward.mistake(
+    """Your mask is turned: what was clipped passes dy on, and what was rounded does not."""
+)
+def mask_turned(dy, x, s, bits):
+    inside, _, found = _gradients(dy, x, s, bits)
+    return found | {"dx": dy * ~inside}

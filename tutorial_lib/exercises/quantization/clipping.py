@@ -33,10 +33,13 @@ best_scale = Exercise(
 )
 
 
-def _best(x, scales, bits, error=None, clip=True, pick=np.argmin):
+def _square(back, x):
+    return np.mean((back - x) ** 2)
+
+
+def _best(x, scales, bits, error=_square, clip=True, pick=np.argmin, to_whole=np.round):
     least, largest = integer_range(bits) if clip else (-np.inf, np.inf)
-    error = error or (lambda back, x: np.mean((back - x) ** 2))
-    errors = [error(s * np.clip(np.round(x / s), least, largest), x) for s in scales]
+    errors = [error(s * np.clip(to_whole(x / s), least, largest), x) for s in scales]
     return float(scales[pick(errors)])
 
 
@@ -91,3 +94,58 @@ def not_back_again(x, scales, bits):
     least, largest = integer_range(bits)
     found = [np.mean((np.clip(np.round(x / s), least, largest) - x) ** 2) for s in scales]
     return float(scales[np.argmin(found)])
+
+
+@best_scale.mistake("""You give the least error. Asked for is the scale that has it.""")
+def its_error(x, scales, bits):
+    s = best_scale.reference(x, scales, bits)
+    return float(_square(quant.fake_quantize(x, s, bits), x))
+
+
+@best_scale.mistake(
+    """Where several scales are equally good you take the last of them. Which one does the task
+    want?"""
+)
+def the_last_of_several(x, scales, bits):
+    return _best(x, scales, bits, pick=lambda errors: len(errors) - 1 - np.argmin(errors[::-1]))
+
+
+@best_scale.mistake(
+    """Your errors are counted in steps, so a large scale makes them look small. In which unit is
+    x?"""
+)
+def in_steps(x, scales, bits):
+    backs = [quant.fake_quantize(x, s, bits) for s in scales]
+    return float(scales[np.argmin([_square(back, x) / s**2 for back, s in zip(backs, scales)])])
+
+
+@best_scale.mistake(
+    """Your integers begin at −(2^(b−1) − 1). There is one more below 0 than above: from where to
+    where do they go?"""
+)
+def as_many_below_as_above(x, scales, bits):
+    largest = integer_range(bits)[1]
+    backs = [s * np.clip(np.round(x / s), -largest, largest) for s in scales]
+    return float(scales[np.argmin([_square(back, x) for back in backs])])
+
+
+@best_scale.mistake(
+    """You round down (`floor`), which is off by up to a whole step. What is nearest?"""
+)
+def rounds_down(x, scales, bits):
+    return _best(x, scales, bits, to_whole=np.floor)
+
+
+@best_scale.mistake("""You cut off towards 0, as `astype` does. What is nearest?""")
+def cuts_off(x, scales, bits):
+    return _best(x, scales, bits, to_whole=np.trunc)
+
+
+@best_scale.mistake(
+    """You clip x itself, before it is divided by s. What must not leave the range, the numbers or
+    their integers?"""
+)
+def clips_the_numbers(x, scales, bits):
+    clipped = np.clip(x, *integer_range(bits))
+    backs = [s * np.round(clipped / s) for s in scales]
+    return float(scales[np.argmin([_square(back, x) for back in backs])])

@@ -137,3 +137,53 @@ def dead_channels_divide(new, old):
         m, n = new.mean(axis=axes), old.mean(axis=axes)
         s, t = new.std(axis=axes, ddof=1), old.std(axis=axes, ddof=1)
         return float((np.log(t / s) + (s**2 + (m - n) ** 2) / (2 * t**2) - 0.5).mean())
+
+
+@instability.mistake(
+    """You divide by σ_old². The formula has 2 σ_old²: what does yours give where nothing moved?"""
+)
+def without_the_two(new, old):
+    return _kl(new, old, formula=lambda m, s, n, t: np.log(t / s) + (s**2 + (m - n) ** 2) / t**2)
+
+
+@instability.mistake(
+    """The logarithm is of the variances, twice that of the deviations. Of which does the formula
+    take it?"""
+)
+def logarithm_of_variances(new, old):
+    return _kl(
+        new, old, formula=lambda m, s, n, t: 2 * np.log(t / s) + (s**2 + (m - n) ** 2) / (2 * t**2)
+    )
+
+
+@instability.mistake(
+    """The means are left out: a channel that moves as a whole does not count in yours."""
+)
+def means_left_out(new, old):
+    return _kl(new, old, formula=lambda m, s, n, t: np.log(t / s) + s**2 / (2 * t**2))
+
+
+@instability.mistake(
+    """A mean and a deviation of each place by itself. Which axes does a batch norm take
+    together?"""
+)
+def place_by_place(new, old):
+    return _kl(new, old, axes=0)
+
+
+@instability.mistake(
+    """You ask only whether the old channel is constant. One that has become constant has σ = 0 too,
+    and the formula a logarithm of it."""
+)
+def only_the_old_is_asked(new, old):
+    axes = (0, 2, 3)
+    keep = old.std(axis=axes) > 0
+    m, n = new.mean(axis=axes)[keep], old.mean(axis=axes)[keep]
+    s, t = new.std(axis=axes, ddof=1)[keep], old.std(axis=axes, ddof=1)[keep]
+    with np.errstate(all="ignore"):
+        return float((np.log(t / s) + (s**2 + (m - n) ** 2) / (2 * t**2) - 0.5).mean())
+
+
+@instability.mistake("""The deviation of the new output is not squared.""")
+def deviation_not_squared(new, old):
+    return _kl(new, old, formula=lambda m, s, n, t: np.log(t / s) + (s + (m - n) ** 2) / (2 * t**2))

@@ -17,10 +17,11 @@ def few_values(model):
 def two_bits_from_nothing():
     """Build a network from an empty cell, train it on `pictures("train", 5000)`, images
     (5000, 1, 28, 28) and labels (5000,), and give it back with two bits a weight: each row of each
-    matrix in its `state_dict`, and each kernel of a convolution, holds at most four different
-    values; biases and norms are free. It takes images (B, 1, 28, 28), gives logits (B, 10), has
-    20,000 to 400,000 parameters, and tells at least 75 % of the test pictures right. Twenty seconds
-    of training are enough. How you build it and how you train it is yours."""
+    matrix in its `state_dict` holds at most four different values (of a convolution: all weights of
+    an output channel). Biases and norms are free, tables of positions are not. It takes images
+    (B, 1, 28, 28), gives logits (B, 10), has 20,000 to 400,000 parameters, and tells at least 75 %
+    of the test pictures right. Twenty seconds of training are enough. How you build it and how you
+    train it is yours."""
     import torch
     import torch.nn.functional as F
     from torch import nn

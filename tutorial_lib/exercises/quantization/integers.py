@@ -1,9 +1,8 @@
-"""Numbers to integers: scale and zero point, a scale for each output."""
+"""Numbers to integers: scale and zero point."""
 
 import numpy as np
 
 from tutorial_lib.checking import Exercise
-from tutorial_lib.from_scratch import quantization as quant
 from tutorial_lib.from_scratch.quantization import integer_range
 
 
@@ -38,6 +37,7 @@ def numbers_and_bits(rng):
     yield dict(x=np.array([-0.13, 1.17, 0.5]), bits=8)  # the largest is rounded beyond 127
     yield dict(x=np.array([-0.28, 1.4]), bits=8)  # the least beyond -128
     yield dict(x=np.zeros(3), bits=4)
+    yield dict(x=np.full(3, 1.5), bits=4)  # all alike, and not 0
 
 
 to_integers = Exercise(
@@ -56,12 +56,12 @@ to_integers = Exercise(
 )
 
 
-def _quantized(x, bits, *, steps=None, widened=True, cast=None, zero=None):
+def _quantized(x, bits, *, steps=None, widened=("low", "high"), cast=None, zero=None):
     """The reference with one part changed."""
     least, largest = integer_range(bits)
     low, high = x.min(), x.max()
-    if widened:
-        low, high = min(low, 0.0), max(high, 0.0)
+    low = min(low, 0.0) if "low" in widened else low
+    high = max(high, 0.0) if "high" in widened else high
     if low == high:
         return {"q": np.zeros(x.shape, dtype=np.int8), "s": 1.0, "z": 0}
     s = (high - low) / (steps(bits) if steps else largest - least)
@@ -84,7 +84,7 @@ def as_many_steps_as_integers(x, bits):
     range?"""
 )
 def range_without_zero(x, bits):
-    return _quantized(x, bits, widened=False)
+    return _quantized(x, bits, widened=())
 
 
 @to_integers.mistake(
@@ -154,77 +154,87 @@ def symmetric(x, bits):
     return {"q": np.round(x / s).astype(np.int8), "s": float(s), "z": 0}
 
 
-def weights_and_bits(rng):
-    yield dict(W=np.array([[1.0, -0.2, 0.0], [-3.0, 0.1, 0.5]]), bits=4)
-    for shape, bits in [((1, 3), 8), ((5, 1), 2), ((3, 3), 8), ((4, 6), 3), ((6, 2), 6)]:
-        yield dict(W=rng.normal(size=shape) * 10.0 ** rng.integers(-2, 2, size=shape[1]), bits=bits)
-    W = rng.normal(size=(4, 3))
-    W[:, 1] = 0
-    yield dict(W=W, bits=8)
-    yield dict(W=-np.abs(rng.normal(size=(3, 4))), bits=4)  # all below zero
-
-
-scales_per_channel = Exercise(
-    quant.scales_per_channel,
-    level=1,
-    minutes=5,
-    cases=weights_and_bits,
-    hints=(
-        "How many outputs has X W, and which weights does each of them use?",
-        "The largest *absolute* value of each column, and the largest integer.",
-        "`np.abs(W).max(axis=0) / (2 ** (bits - 1) - 1)`, and `np.where` for the zeros.",
-    ),
+@to_integers.mistake(
+    """Your zero point is −low / s: that is for integers that begin at 0. Here they begin at
+    −2^(b−1). Which one must come out for low?"""
 )
+def zero_point_of_unsigned(x, bits):
+    return _quantized(x, bits, zero=lambda least, largest, low, high, s: round(-low / s))
 
 
-def _of_columns(sizes, bits, divisor=None):
-    s = sizes / (divisor or integer_range(bits)[1])
-    return np.where(s == 0, 1.0, s)
+@to_integers.mistake("""Yours are integers of 8 bits, whatever `bits` says.""")
+def always_eight_bits(x, bits):
+    return _quantized(x, 8)
 
 
-@scales_per_channel.mistake(
-    """One scale for each row: those are the inputs. A sum over inputs with different scales is no
-    longer a product of integers. Which axis of W counts the outputs?"""
+@to_integers.mistake(
+    """Where all of x is 0 you divide by a range of 0. What does the task want there?"""
 )
-def of_the_inputs(W, bits):
-    return _of_columns(np.abs(W).max(axis=1), bits)
+def zeros_divide(x, bits):
+    return _quantized(x if np.any(x) else np.array([0.0, np.nan]), bits)
 
 
-@scales_per_channel.mistake(
-    """One scale for the whole matrix: a column of small weights gets few of the integers, perhaps
-    only 0. What does each output need?"""
+@to_integers.mistake(
+    """`int` cuts z off towards 0; that moves all numbers, by up to a whole step. To which whole
+    number should z go?"""
 )
-def one_for_all(W, bits):
-    return _of_columns(np.full(W.shape[1], np.abs(W).max()), bits)
+def zero_point_cut_off(x, bits):
+    return _quantized(x, bits, zero=lambda least, largest, low, high, s: int(least - low / s))
 
 
-@scales_per_channel.mistake(
-    """You take the largest value, and a large negative weight falls out of the range. Of which
-    numbers must it be the largest?"""
+@to_integers.mistake(
+    """q is not round(x / s) + z with the whole z that you give: your z is rounded only after q is
+    made. What then comes back for x = 0?"""
 )
-def without_the_sign(W, bits):
-    return _of_columns(W.max(axis=0), bits)
+def zero_point_rounded_late(x, bits):
+    low = min(x.min(), 0.0)
+    return _quantized(
+        x,
+        bits,
+        cast=lambda x, s, z, least, largest: np.clip(
+            np.round((x - low) / s) + least, least, largest
+        ),
+    )
 
 
-@scales_per_channel.mistake(
-    """You divide by 2^(b−1), which is no integer of b bits: the largest weight would be clipped.
-    What is the largest one?"""
+@to_integers.mistake(
+    """Right unless all of x is below 0. There the range ends at the largest of x and does not reach
+    0."""
 )
-def one_too_many(W, bits):
-    return _of_columns(np.abs(W).max(axis=0), bits, 2 ** (bits - 1))
+def only_low_is_widened(x, bits):
+    return _quantized(x, bits, widened=("low",))
 
 
-@scales_per_channel.mistake(
-    """You divide by all 2^b − 1 steps. That is for a range with a zero point; here 0 stays 0, and
-    how many integers are there on one side of it?"""
+@to_integers.mistake(
+    """Right unless all of x is above 0. There the range begins at the least of x and does not reach
+    0."""
 )
-def steps_of_both_sides(W, bits):
-    return _of_columns(np.abs(W).max(axis=0), bits, 2**bits - 1)
+def only_high_is_widened(x, bits):
+    return _quantized(x, bits, widened=("high",))
 
 
-@scales_per_channel.mistake(
-    """A column of zeros gets the scale 0, and x / 0 is NaN in the next step. Which scale does the
-    task ask for?"""
+@to_integers.mistake(
+    """Where all of x is the same number you take it for 0, whatever it is. Of which range should
+    you ask whether it is empty?"""
 )
-def zero_for_zeros(W, bits):
-    return np.abs(W).max(axis=0) / integer_range(bits)[1]
+def constants_are_zeros(x, bits):
+    return to_integers.reference(x if x.min() < x.max() else 0 * x, bits)
+
+
+@to_integers.mistake(
+    """You clip before z is added, and z moves the integers out of the range again. What must lie in
+    it, x / s or q?"""
+)
+def clipped_before_zero(x, bits):
+    return _quantized(
+        x, bits, cast=lambda x, s, z, low, high: np.clip(np.round(x / s), low, high) + z
+    )
+
+
+@to_integers.mistake(
+    """Your q has the zero point taken off already: that is x / s, which need not fit into so many
+    bits."""
+)
+def zero_point_taken_off(x, bits):
+    found = _quantized(x, bits)
+    return found | {"q": (found["q"].astype(np.int64) - found["z"]).astype(np.int8)}

@@ -1,4 +1,4 @@
-"""Products of integers: zero points, 32 bits, and a bug that shows only now and then."""
+"""Products of integers: zero points, and 32 bits."""
 
 import numpy as np
 
@@ -31,8 +31,8 @@ int8_matmul = Exercise(
     hints=(
         "Multiply (q_x − z_x)(q_w − z_w) out: four terms. Which of them need the large product, "
         "and which only sums of rows or of columns?",
-        "NumPy sums int8 in int8: 100 + 100 is −56. What must stand in front of the product, of "
-        "the sums, and of z_w times a sum?",
+        "NumPy multiplies and adds int8 in int8, and `@` does too: 100 + 100 is −56. What must "
+        "become wider before the product, and before z_x times z_w?",
         "`q_x, q_w, z_w = (a.astype(np.int32) for a in (q_x, q_w, z_w))`, then `q_x @ q_w - z_x * "
         "q_w.sum(axis=0) - q_x.sum(axis=1, keepdims=True) * z_w + K * z_x * z_w`.",
     ),
@@ -116,110 +116,49 @@ def zero_points_added(q_x, z_x, q_w, z_w):
     return (q_x + z_x) @ (q_w + z_w)
 
 
-def linear_of_integers(q_x, s_x, z_x, q_w, s_w, b):
-    """A linear map of integers, with symmetric weights.
-
-    q_x (N, K) int8 with scale s_x and zero point z_x, int8; q_w (K, M) int8 with scales s_w (M,);
-    b (M,) float
-    ->  (N, M) float: x_hat W_hat + b, where x_hat = s_x (q_x − z_x) and W_hat = s_w q_w
-
-    It agrees with the floats for most pictures. Now and then, where an input is bright, an output
-    jumps to something absurd, often of the other sign. In which line?
-    """
-    shifted = q_x.astype(np.int32) - z_x
-    sums = shifted @ q_w.astype(np.int32)
-    return s_x * s_w * sums + b
-
-
-def buggy_linear_of_integers(q_x, s_x, z_x, q_w, s_w, b):
-    """A linear map of integers, with symmetric weights.
-
-    q_x (N, K) int8 with scale s_x and zero point z_x, int8; q_w (K, M) int8 with scales s_w (M,);
-    b (M,) float
-    ->  (N, M) float: x_hat W_hat + b, where x_hat = s_x (q_x − z_x) and W_hat = s_w q_w
-
-    It agrees with the floats for most pictures. Now and then, where an input is bright, an output
-    jumps to something absurd, often of the other sign. In which line?
-    """
-    shifted = q_x - z_x
-    sums = shifted.astype(np.int32) @ q_w.astype(np.int32)
-    return s_x * s_w * sums + b
-
-
-def maps_of_integers(rng):
-    for N, K, M, z_x in [
-        (1, 2, 2, -3),
-        (2, 3, 1, 100),
-        (3, 1, 2, -128),
-        (2, 4, 4, 0),
-        (3, 200, 2, 127),
-    ]:
-        yield dict(
-            q_x=integers(rng, N, K),
-            s_x=float(rng.uniform(0.01, 0.1)),
-            z_x=np.int8(z_x),
-            q_w=integers(rng, K, M),
-            s_w=rng.uniform(0.01, 0.1, size=M),
-            b=rng.normal(size=M),
-        )
-
-
-linear_of_integers = Exercise(
-    linear_of_integers,
-    start=buggy_linear_of_integers,
-    level=2,
-    minutes=10,
-    cases=maps_of_integers,
-    hints=(
-        "Print `shifted` for q_x = 127 and z_x = −3, both int8.",
-        "Which values can q_x − z_x have, and which type holds them?",
-        "`q_x.astype(np.int32) - z_x`: first wider, then less.",
-    ),
+@int8_matmul.mistake(
+    """The last term is taken off and should come back: each of the two sums before it has taken it
+    off already, once too often together."""
 )
+def last_term_taken_off(q_x, z_x, q_w, z_w):
+    q_x, q_w, z_w = _wide(q_x, q_w, z_w)
+    K = q_x.shape[1]
+    return q_x @ q_w - z_x * q_w.sum(0) - q_x.sum(1, keepdims=True) * z_w - K * z_x * z_w
 
 
-@linear_of_integers.mistake(
-    """Clipped to int8 nothing jumps any more, but bright inputs are cut off. q_x − z_x is allowed
-    to be larger than 127: where must it fit?"""
+@int8_matmul.mistake(
+    """The last term counts the rows of q_x, N. Over how many numbers does the sum run?"""
 )
-def difference_clipped(q_x, s_x, z_x, q_w, s_w, b):
-    shifted = np.clip(q_x.astype(np.int32) - z_x, -128, 127)
-    return s_x * s_w * (shifted @ q_w.astype(np.int32)) + b
+def rows_for_inputs(q_x, z_x, q_w, z_w):
+    q_x, q_w, z_w = _wide(q_x, q_w, z_w)
+    N = q_x.shape[0]
+    return q_x @ q_w - z_x * q_w.sum(0) - q_x.sum(1, keepdims=True) * z_w + N * z_x * z_w
 
 
-@linear_of_integers.mistake(
-    """The zero point is gone: nothing jumps, and every output is off by z_x times a sum of
-    weights."""
+@int8_matmul.mistake(
+    """Each zero point meets its own matrix's sum, z_x Σ q_x and z_w Σ q_w. Multiply
+    (q_x − z_x)(q_w − z_w) out once more: which stands beside which?"""
 )
-def without_the_zero_point(q_x, s_x, z_x, q_w, s_w, b):
-    return s_x * s_w * (q_x.astype(np.int32) @ q_w.astype(np.int32)) + b
+def sums_exchanged(q_x, z_x, q_w, z_w):
+    q_x, q_w, z_w = _wide(q_x, q_w, z_w)
+    K = q_x.shape[1]
+    return q_x @ q_w - z_x * q_x.sum(1, keepdims=True) - q_w.sum(0) * z_w + K * z_x * z_w
 
 
-@linear_of_integers.mistake(
-    """The difference is right now, but the product is summed in 16 bits: it fits until K is
-    large."""
+@int8_matmul.mistake(
+    """z_x meets the sum of all of q_w. An output uses one column of it: over what does its sum
+    run?"""
 )
-def product_in_int16(q_x, s_x, z_x, q_w, s_w, b):
-    shifted = q_x.astype(np.int16) - z_x
-    return s_x * s_w * (shifted @ q_w.astype(np.int16)) + b
+def one_sum_for_all_outputs(q_x, z_x, q_w, z_w):
+    q_x, q_w, z_w = _wide(q_x, q_w, z_w)
+    K = q_x.shape[1]
+    return q_x @ q_w - z_x * q_w.sum() - q_x.sum(1, keepdims=True) * z_w + K * z_x * z_w
 
 
-@linear_of_integers.mistake(
-    """Without signs (uint8) the difference is right for q_x above z_x only: below, it becomes a
-    large number."""
+@int8_matmul.mistake(
+    """The last term counts the outputs, M. Over how many numbers does the sum run?"""
 )
-def difference_in_uint8(q_x, s_x, z_x, q_w, s_w, b):
-    shifted = (q_x - z_x).view(np.uint8).astype(np.int32)
-    return s_x * s_w * (shifted @ q_w.astype(np.int32)) + b
-
-
-@linear_of_integers.mistake(
-    """Now the bias is scaled as well. It is a float already: what do the scales belong to?"""
-)
-def bias_scaled(q_x, s_x, z_x, q_w, s_w, b):
-    return s_x * s_w * ((q_x.astype(np.int32) - z_x) @ q_w.astype(np.int32) + b)
-
-
-@linear_of_integers.mistake("""The zero point is added: an integer stands for s (q − z).""")
-def zero_point_added(q_x, s_x, z_x, q_w, s_w, b):
-    return s_x * s_w * ((q_x.astype(np.int32) + z_x) @ q_w.astype(np.int32)) + b
+def outputs_for_inputs(q_x, z_x, q_w, z_w):
+    q_x, q_w, z_w = _wide(q_x, q_w, z_w)
+    M = q_w.shape[1]
+    return q_x @ q_w - z_x * q_w.sum(0) - q_x.sum(1, keepdims=True) * z_w + M * z_x * z_w

@@ -12,7 +12,6 @@ def weights_and_strengths(rng):
     theta = torch.tensor([-2.5, -1.2, -1.0, -0.9, -0.4, 0.0, 0.05, 0.7, 1.0, 1.05, 3.0])
     for strength in (0.2, 0.6):
         yield dict(theta=theta.double(), strength=strength)
-    yield dict(theta=torch.tensor([0.2, -0.4]), strength=-0.1)
 
 
 prox_binary = Exercise(
@@ -35,10 +34,12 @@ def _target(theta):
     return torch.where(theta >= 0, 1.0, -1.0).to(theta)
 
 
-def _checked(theta, strength):
-    if strength < 0:
-        raise ValueError
+def _away(theta):
     return theta - _target(theta)
+
+
+def _toward(target, away, strength):
+    return target + away.sign() * (away.abs() - strength).clamp(min=0)
 
 
 @prox_binary.mistake(
@@ -46,8 +47,8 @@ def _checked(theta, strength):
     neither −1 nor 1 at the end. What does the task say of zero?"""
 )
 def zero_has_no_sign(theta, strength):
-    away = _checked(theta, strength)
-    moved = _target(theta) + away.sign() * (away.abs() - strength).clamp(min=0)
+    away = _away(theta)
+    moved = _toward(_target(theta), away, strength)
     return moved * (theta != 0)
 
 
@@ -56,7 +57,6 @@ def zero_has_no_sign(theta, strength):
     the lowest points of R?"""
 )
 def shrinks_to_zero(theta, strength):
-    _checked(theta, strength)
     return theta.sign() * (theta.abs() - strength).clamp(min=0)
 
 
@@ -65,7 +65,7 @@ def shrinks_to_zero(theta, strength):
     ever. Where should they stop?"""
 )
 def runs_past(theta, strength):
-    away = _checked(theta, strength)
+    away = _away(theta)
     return theta - strength * away.sign()
 
 
@@ -75,7 +75,7 @@ def runs_past(theta, strength):
     from it?"""
 )
 def a_share_of_the_way(theta, strength):
-    away = _checked(theta, strength)
+    away = _away(theta)
     return theta - strength * away
 
 
@@ -84,7 +84,6 @@ def a_share_of_the_way(theta, strength):
     never arrive. R has distances that are not squared."""
 )
 def squared(theta, strength):
-    _checked(theta, strength)
     return (theta + strength * _target(theta)) / (1 + strength)
 
 
@@ -92,7 +91,6 @@ def squared(theta, strength):
     """You give the signs, whatever the strength is. With strength 0 nothing should move."""
 )
 def signs(theta, strength):
-    _checked(theta, strength)
     return _target(theta)
 
 
@@ -101,8 +99,8 @@ def signs(theta, strength):
     out, and no faster."""
 )
 def clips(theta, strength):
-    away = _checked(theta, strength)
-    return (_target(theta) + away.sign() * (away.abs() - strength).clamp(min=0)).clamp(-1, 1)
+    away = _away(theta)
+    return (_toward(_target(theta), away, strength)).clamp(-1, 1)
 
 
 @prox_binary.mistake(
@@ -110,8 +108,8 @@ def clips(theta, strength):
     fall?"""
 )
 def leaves_the_large(theta, strength):
-    away = _checked(theta, strength)
-    moved = _target(theta) + away.sign() * (away.abs() - strength).clamp(min=0)
+    away = _away(theta)
+    moved = _toward(_target(theta), away, strength)
     return torch.where(theta.abs() > 1, theta, moved)
 
 
@@ -120,14 +118,53 @@ def leaves_the_large(theta, strength):
     strength itself."""
 )
 def twice_as_far(theta, strength):
-    away = _checked(theta, strength)
-    return _target(theta) + away.sign() * (away.abs() - 2 * strength).clamp(min=0)
+    away = _away(theta)
+    return _toward(_target(theta), away, 2 * strength)
+
+
+@prox_binary.mistake("""A weight of exactly 0 goes to −1. What does the task say of zero?""")
+def zero_goes_down(theta, strength):
+    target = torch.where(theta > 0, 1.0, -1.0).to(theta)
+    return _toward(target, theta - target, strength)
 
 
 @prox_binary.mistake(
-    """A negative strength is accepted; it would push the weights away from their points. The task
-    wants a ValueError."""
+    """You give how far each weight still is from its point. The task asks for the weight."""
 )
-def refuses_nothing(theta, strength):
-    away = theta - _target(theta)
-    return _target(theta) + away.sign() * (away.abs() - strength).clamp(min=0)
+def distance_alone(theta, strength):
+    return _toward(0, _away(theta), strength)
+
+
+@prox_binary.mistake(
+    """You move weights away from their points: R rises that way. Which sign has the step?"""
+)
+def moves_away(theta, strength):
+    return theta + strength * _away(theta).sign()
+
+
+@prox_binary.mistake(
+    """Weights nearer than the strength stay where they are. They are the ones that arrive: where do
+    they stop?"""
+)
+def the_near_stay(theta, strength):
+    away = _away(theta)
+    return torch.where(away.abs() > strength, theta - strength * away.sign(), theta)
+
+
+@prox_binary.mistake("""The distance has lost its sign: a weight below its point lands above it.""")
+def distance_without_sign(theta, strength):
+    return _target(theta) + (_away(theta).abs() - strength).clamp(min=0)
+
+
+@prox_binary.mistake(
+    """You draw weights to the nearest of −1, 0 and 1. R has no lowest point at 0: which of its two
+    is nearest to 0.3?"""
+)
+def three_points(theta, strength):
+    target = theta.round().clamp(-1, 1)
+    return _toward(target, theta - target, strength)
+
+
+@prox_binary.mistake("""Half the strength. How far does the task say that a weight moves?""")
+def half_as_far(theta, strength):
+    return _toward(_target(theta), _away(theta), strength / 2)

@@ -135,3 +135,69 @@ def margin_outside(found, wanted, theta=0.0):
 )
 def counts_them(found, wanted, theta=0.0):
     return _of_pairs(found, wanted, lambda f, w: _mean_of_sums(((f * w.sign()) < theta).to(f)))
+
+
+@ranking_loss.mistake(
+    """You take the sign of the map that was found, and the differences of the wanted one. Which of
+    the two is to be put right?"""
+)
+def maps_exchanged(found, wanted, theta=0.0):
+    return ptq_vit.ranking_loss(wanted, found, theta)
+
+
+@ranking_loss.mistake(
+    """Both differences have become signs, and a sign has no slope. Of which one does the formula
+    keep the size?"""
+)
+def signs_of_both(found, wanted, theta=0.0):
+    return _of_pairs(
+        found, wanted, lambda f, w: _mean_of_sums((theta - f.sign() * w.sign()).clamp(min=0))
+    )
+
+
+@ranking_loss.mistake(
+    """Pairs that were equal are left out. What does the task say that they count?"""
+)
+def equals_left_out(found, wanted, theta=0.0):
+    return _of_pairs(
+        found, wanted, lambda f, w: _mean_of_sums((theta - f * w.sign()).clamp(min=0) * (w != 0))
+    )
+
+
+def _equals_as(sign):
+    def judged(found, wanted, theta=0.0):
+        def judge(f, w):
+            return _mean_of_sums((theta - f * torch.where(w == 0, sign, w.sign())).clamp(min=0))
+
+        return _of_pairs(found, wanted, judge)
+
+    judged.__name__ = f"equals_as_{sign}"
+    return judged
+
+
+for _sign in (1.0, -1.0):
+    ranking_loss.mistake(
+        f"""A pair that was equal gets the sign {_sign:.0f} in yours, as if it had an order. What is
+        the sign of 0?"""
+    )(_equals_as(_sign))
+
+
+@ranking_loss.mistake("""θ does nothing in yours. How far apart should a pair be?""")
+def without_the_margin(found, wanted, theta=0.0):
+    return ptq_vit.ranking_loss(found, wanted, 0.0)
+
+
+@ranking_loss.mistake(
+    """You compare queries with each other. A row is one query's: along which axis do its keys
+    lie?"""
+)
+def compares_queries(found, wanted, theta=0.0):
+    return ptq_vit.ranking_loss(found.mT, wanted.mT, theta)
+
+
+@ranking_loss.mistake(
+    """You keep what is below 0: pairs that are in order and more than θ apart. `clamp(min=0)` is
+    max(0, ·)."""
+)
+def clamped_from_above(found, wanted, theta=0.0):
+    return _of_pairs(found, wanted, lambda f, w: _mean_of_sums((theta - f * w.sign()).clamp(max=0)))

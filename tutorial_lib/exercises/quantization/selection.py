@@ -93,6 +93,15 @@ def no_temperature(A, v, tau, dw):
 
 
 @searched_weight.mistake(
+    """Your shares are the softmax of A itself: the temperature is in the gradient alone. What does
+    the softmax see?"""
+)
+def temperature_in_the_gradient_alone(A, v, tau, dw):
+    found = searched_weight.reference(A, v, 1, dw)
+    return found | {"dA": found["dA"] / tau}
+
+
+@searched_weight.mistake(
     """dA = dw p v: as if each share depended on its own logit alone. All shares have one sum: what
     one gains, the others lose. Does a constant added to all values change your gradient?"""
 )
@@ -151,3 +160,37 @@ def overflows(A, v, tau, dw):
         p = e / e.sum(axis=-1, keepdims=True)
         w = p @ v
         return _found(A, v, tau, dw, w=w, dA=dw[..., None] * p * (v - w[..., None]) / tau)
+
+
+@searched_weight.mistake(
+    """dA is multiplied by tau. The softmax sees A / tau: what is its derivative by A?"""
+)
+def times_tau_in_the_gradient(A, v, tau, dw):
+    return _found(A, v, tau, dw, dA=_found(A, v, tau, dw)["dA"] * tau**2)
+
+
+@searched_weight.mistake(
+    """Your softmax runs over the weights, its first axis, and not over the values of one weight."""
+)
+def over_the_weights(A, v, tau, dw):
+    p = np.moveaxis(_softmax(np.moveaxis(A, 0, -1), tau), -1, 0)
+    w = p @ v
+    return _found(A, v, tau, dw, w=w, dA=dw[..., None] * p * (v - w[..., None]) / tau)
+
+
+@searched_weight.mistake(
+    """dA measures each value against w_q. The loss has w, the mean: against what does a share win
+    or lose?"""
+)
+def against_the_hard_value(A, v, tau, dw):
+    found, p = _found(A, v, tau, dw), _softmax(A, tau)
+    return found | {"dA": dw[..., None] * p * (v - found["w_q"][..., None]) / tau}
+
+
+@searched_weight.mistake(
+    """dA = dw (v − w) / tau: the share is missing. A value that hardly counts should hardly
+    learn."""
+)
+def without_the_share(A, v, tau, dw):
+    found = _found(A, v, tau, dw)
+    return found | {"dA": dw[..., None] * (v - found["w"][..., None]) / tau}

@@ -33,11 +33,17 @@ kmeans = Exercise(
 )
 
 
-def _lloyd(values, k, *, start=None, rounds=10_000, side="left", empty=None, move=np.mean):
+def _nearest(values, centres, upper=False):
+    """The nearest centre of each number; halfway, the lower one or the upper one."""
+    far = abs(values[:, None] - centres)
+    return len(centres) - 1 - far[:, ::-1].argmin(axis=1) if upper else far.argmin(axis=1)
+
+
+def _lloyd(values, k, *, start=None, rounds=10_000, upper=False, empty=None, move=np.mean):
     centres = np.linspace(values.min(), values.max(), k) if start is None else start(values, k)
     groups = None
     for _ in range(rounds):
-        nearest = np.searchsorted((centres[1:] + centres[:-1]) / 2, values, side=side)
+        nearest = _nearest(values, centres, upper)
         if groups is not None and (nearest == groups).all():
             break
         groups, centres = nearest, centres.copy()
@@ -65,12 +71,19 @@ def one_round(values, k):
     return _lloyd(values, k, rounds=1)
 
 
-@kmeans.mistake(
-    """Right where two rounds are enough; elsewhere you stop too early. How do you
-    know that nothing changes any more?"""
-)
-def two_rounds(values, k):
-    return _lloyd(values, k, rounds=2)
+def _rounds(n):
+    def rounds(values, k):
+        return _lloyd(values, k, rounds=n)
+
+    rounds.__name__ = f"{n}_rounds"
+    return rounds
+
+
+for _n in (2, 3, 4, 5, 10):
+    kmeans.mistake(
+        f"""Right where {_n} rounds are enough; elsewhere you stop too early. How do you know that
+        nothing changes any more?"""
+    )(_rounds(_n))
 
 
 @kmeans.mistake(
@@ -103,7 +116,7 @@ def bin_middles(values, k):
 
 @kmeans.mistake("""A number halfway between two centres goes to the upper one.""")
 def halfway_up(values, k):
-    return _lloyd(values, k, side="right")
+    return _lloyd(values, k, upper=True)
 
 
 @kmeans.mistake(
@@ -122,3 +135,50 @@ def rounded_numbers(values, k):
 @kmeans.mistake("""Groups first and centres second: the task has them the other way round.""")
 def results_exchanged(values, k):
     return _lloyd(values, k)[::-1]
+
+
+@kmeans.mistake(
+    """The last of your first centres is not at the largest value, so the steps between them are a
+    little too short. How many steps are there between k centres?"""
+)
+def last_left_out(values, k):
+    def starts(values, k):
+        return np.linspace(values.min(), values.max(), k, endpoint=False)
+
+    return _lloyd(values, k, start=starts)
+
+
+@kmeans.mistake(
+    """A centre goes to the middle between the least and the largest of its numbers. The task wants
+    their mean."""
+)
+def middle_of_the_group(values, k):
+    return _lloyd(values, k, move=lambda group: (group.min() + group.max()) / 2)
+
+
+@kmeans.mistake("""Your groups are numbered from 1. From which number are they in the task?""")
+def counted_from_one(values, k):
+    centres, groups = _lloyd(values, k)
+    return centres, groups + 1
+
+
+@kmeans.mistake(
+    """A centre without numbers has gone, so fewer than k come back. What does the task say of
+    it?"""
+)
+def empty_dropped(values, k):
+    centres, groups = np.linspace(values.min(), values.max(), k), None
+    while True:
+        taken, nearest = np.unique(_nearest(values, centres), return_inverse=True)
+        centres = np.array([values[nearest == g].mean() for g in range(len(taken))])
+        if groups is not None and np.array_equal(nearest, groups):
+            return centres, groups
+        groups = nearest
+
+
+@kmeans.mistake(
+    """Your groups are those of the first centres. The centres have moved since, and numbers with
+    them."""
+)
+def groups_of_the_start(values, k):
+    return _lloyd(values, k)[0], _lloyd(values, k, rounds=1)[1]

@@ -5,13 +5,13 @@ import torch.nn.functional as F
 
 from tutorial_lib.checking.training import TrainingExercise
 from tutorial_lib.exercises.vit.training import adam, momentum, small
-from tutorial_lib.recipes.quantization.straight import few_bits, matrices
+from tutorial_lib.recipes.quantization.straight import few_bits, matrices, rounded
 
 
 def few_bit_step(model, optimizer, images, labels, bits):
     """Let a model learn from one batch such that it works with few bits.
 
-    model      a module in any mode, images -> logits (B, K)
+    model      a module in any mode, images -> logits (B, K); it is to learn in training mode
     optimizer  of its parameters; a gradient may be left over in them from an earlier step
     images     a batch (B, ...); labels int64 (B,); bits  how many a weight of a matrix has
     ->  a float, the cross-entropy of the batch *with few bits*, before the step
@@ -63,8 +63,14 @@ few_bit_step = TrainingExercise(
 )
 
 
+def _round(model, bits):
+    with torch.no_grad():
+        for W in matrices(model):
+            W.copy_(few_bits(W, bits))
+
+
 def _step(model, optimizer, images, labels, bits, *, rounds=matrices, keep=True, restore_last=False,
-          training=True, clear=True, loss_before=None):  # fmt: skip
+          training=True, clear=True, step=True, reduction="mean"):  # fmt: skip
     """The reference with one part changed."""
     if training:
         model.train()
@@ -78,13 +84,14 @@ def _step(model, optimizer, images, labels, bits, *, rounds=matrices, keep=True,
             for W, before in zip(rounds(model), kept):
                 W.copy_(before)
 
-    loss = F.cross_entropy(model(images), labels)
+    loss = F.cross_entropy(model(images), labels, reduction=reduction)
     if clear:
         optimizer.zero_grad()
     loss.backward()
     if keep and not restore_last:
         restore()
-    optimizer.step()
+    if step:
+        optimizer.step()
     if keep and restore_last:
         restore()
     return loss.item()
@@ -125,9 +132,7 @@ def an_ordinary_step(model, optimizer, images, labels, bits):
 )
 def rounds_after_the_step(model, optimizer, images, labels, bits):
     loss = an_ordinary_step(model, optimizer, images, labels, bits)
-    with torch.no_grad():
-        for W in matrices(model):
-            W.copy_(few_bits(W, bits))
+    _round(model, bits)
     return loss
 
 
@@ -138,14 +143,9 @@ def rounds_after_the_step(model, optimizer, images, labels, bits):
 )
 def gradient_at_the_floats(model, optimizer, images, labels, bits):
     model.train()
-    kept = [W.detach().clone() for W in matrices(model)]
     state = torch.get_rng_state()
-    with torch.no_grad():
-        for W in matrices(model):
-            W.copy_(few_bits(W, bits))
+    with rounded(model, bits), torch.no_grad():
         loss = F.cross_entropy(model(images), labels).item()
-        for W, before in zip(matrices(model), kept):
-            W.copy_(before)
     torch.set_rng_state(state)
     optimizer.zero_grad()
     F.cross_entropy(model(images), labels).backward()
@@ -188,11 +188,59 @@ def biases_too(model, optimizer, images, labels, bits):
 )
 def loss_after_the_step(model, optimizer, images, labels, bits):
     _step(model, optimizer, images, labels, bits)
-    kept = [W.detach().clone() for W in matrices(model)]
+    with rounded(model, bits), torch.no_grad():
+        return F.cross_entropy(model(images), labels).item()
+
+
+@few_bit_step.mistake(
+    """You return the loss of the float weights. Asked for is the one whose gradient is taken, with
+    few bits."""
+)
+def loss_of_the_floats(model, optimizer, images, labels, bits):
+    model.train()
+    state = torch.get_rng_state()
     with torch.no_grad():
-        for W in matrices(model):
-            W.copy_(few_bits(W, bits))
         loss = F.cross_entropy(model(images), labels).item()
-        for W, before in zip(matrices(model), kept):
-            W.copy_(before)
+    torch.set_rng_state(state)
+    _step(model, optimizer, images, labels, bits)
+    return loss
+
+
+@few_bit_step.mistake(
+    """No weight moves, not even a bias: no step is made, or the parameters that the optimizer has
+    hold no gradient when it comes. Where did `backward` put it, and who cleared it?"""
+)
+def makes_no_step(model, optimizer, images, labels, bits):
+    return _step(model, optimizer, images, labels, bits, step=False)
+
+
+@few_bit_step.mistake(
+    """The sum over the batch in place of the mean: a larger batch makes a larger step."""
+)
+def sum_of_the_batch(model, optimizer, images, labels, bits):
+    return _step(model, optimizer, images, labels, bits, reduction="sum")
+
+
+@few_bit_step.mistake(
+    """After your step the weights are rounded once more, and what the step did is lost again. Which
+    weights go on learning?"""
+)
+def rounds_once_more(model, optimizer, images, labels, bits):
+    loss = _step(model, optimizer, images, labels, bits)
+    _round(model, bits)
+    return loss
+
+
+@few_bit_step.mistake("""You round to 2 bits, whatever `bits` says.""")
+def always_two_bits(model, optimizer, images, labels, bits):
+    return _step(model, optimizer, images, labels, 2)
+
+
+@few_bit_step.mistake(
+    """You clear the gradients after the step. What was left over from before has then gone into it;
+    when must they be gone?"""
+)
+def clears_afterwards(model, optimizer, images, labels, bits):
+    loss = _step(model, optimizer, images, labels, bits, clear=False)
+    optimizer.zero_grad()
     return loss

@@ -37,7 +37,7 @@ BLOCKS = [  # of lines: record, name, bits of weights/inputs, the rows; the firs
     [
         ("prox-quant", "CNN in floats, trained on", "32/32", dict(method="float")),
         ("prox-quant", "BinaryConnect", "1/32", dict(method="BinaryConnect", lr=4e-2)),
-        ("prox-quant", "ProxQuant", "1/32", dict(method="ProxQuant", lr=0.1)),
+        ("prox-quant", "ProxQuant", "1/32", dict(method="ProxQuant", lr=0.2)),
     ],
     [
         ("transformers-zip", "small ViT, trained on", "32/32", dict(method="floats")),

@@ -17,7 +17,8 @@ from tutorial_lib.models.efficient.inner_layers import inner_layers, size_in_byt
 from tutorial_lib.models.efficient.prox_quant import prox_step, sign_changes
 from tutorial_lib.recipes.quantization.small_cnn import SEEDS, STEPS, learn, right, trained
 
-RATES = (4e-2, 0.1)  # BinaryConnect does better at the first, ProxQuant at the second
+RATES = (4e-2, 0.2)  # BinaryConnect does best at the first, ProxQuant at the second
+OTHERS = {"BinaryConnect": (2e-2, 0.1), "ProxQuant": (0.1, 0.4)}  # those on both sides of it
 FLOAT_LR = 4e-3
 START = 0.5  # mean size of a filter's weights
 WAY = 2.5  # what the strengths of all steps sum to: how far a weight is drawn at most
@@ -66,12 +67,12 @@ def begin_halfway(layers):
 
 
 def plan():
-    """Three seeds at the rate at which both change signs, and at ProxQuant's own; one seed shows
-    that it is not BinaryConnect's."""
+    """Three seeds at BinaryConnect's best rate for both, and at ProxQuant's own; the rates on both
+    sides of a best one with one seed."""
     settings = [("float", 32, FLOAT_LR, seed) for seed in SEEDS]
     settings += [("BinaryConnect", 1, RATES[0], seed) for seed in SEEDS]
     settings += [("ProxQuant", 1, lr, seed) for lr, seed in product(RATES, SEEDS)]
-    settings += [("BinaryConnect", 1, RATES[1], 0)]
+    settings += [(method, 1, lr, 0) for method, rates in OTHERS.items() for lr in rates]
     return [dict(zip(("method", "bits", "lr", "seed"), setting)) for setting in settings]
 
 
