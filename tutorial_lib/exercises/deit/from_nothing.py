@@ -62,8 +62,8 @@ def deit_from_nothing():
     teacher, student = load("CNN")[0], TwoTokens()
     images, labels = few_labels()
     images = normalized(images)
-    optimizer = torch.optim.AdamW(student.parameters(), lr=2e-3)
-    for _ in range(steps(300)):
+    optimizer = torch.optim.AdamW(student.parameters(), lr=3e-3)
+    for _ in range(steps(200)):
         known, others = torch.randint(50, (16,)), torch.randint(2000, (48,))
         x = images[torch.cat([known, others])]
         by_label, by_teacher = student(x)
