@@ -6,8 +6,8 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from tutorial_lib.layers.local_attention import WindowAttention
 from tutorial_lib.layers.multi_head_attention import MultiHeadAttention
-from tutorial_lib.layers.windows import WindowAttention
 from tutorial_lib.measuring.reach import reach
 from tutorial_lib.models.backbones.cat import CAT, CrossPatchAttention, JoinTokens, cat_block
 

@@ -5,8 +5,8 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from tutorial_lib.layers.local_attention import MapLayer, WindowAttention
 from tutorial_lib.layers.multi_head_attention import MultiHeadAttention
-from tutorial_lib.layers.windows import MapLayer, WindowAttention
 from tutorial_lib.measuring.reach import reach
 from tutorial_lib.models.backbones.twins import PositionGenerator, SubsampledAttention, Twins
 

@@ -6,9 +6,9 @@ are maps (B, H, W, dim). What the paper calls a patch is a window of tokens.
 
 from torch import nn
 
+from tutorial_lib.layers.local_attention import MapLayer, WindowAttention, from_windows, to_windows
 from tutorial_lib.layers.multi_head_attention import MultiHeadAttention
 from tutorial_lib.layers.patches import PatchEmbedding
-from tutorial_lib.layers.windows import MapLayer, WindowAttention, from_windows, to_windows
 
 
 class CrossPatchAttention(MultiHeadAttention):

@@ -8,11 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from tutorial_lib.layers.local_attention import from_windows, to_windows
 from tutorial_lib.layers.multi_head_attention import MultiHeadAttention
 from tutorial_lib.layers.patches import PatchEmbedding
 from tutorial_lib.layers.positions import RelativeBias
 from tutorial_lib.layers.transformer import FeedForward, Residual
-from tutorial_lib.layers.windows import from_windows, to_windows
 
 EPS = 1e-6  # of the norms in and after the layers; those between stages have 1e-5
 

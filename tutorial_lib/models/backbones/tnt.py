@@ -6,9 +6,9 @@ Han et al., Transformer in Transformer (NeurIPS 2021, 2103.00112), section 2.2.
 import torch
 from torch import nn
 
+from tutorial_lib.layers.local_attention import to_windows
 from tutorial_lib.layers.positions import LearnedPositions, table
 from tutorial_lib.layers.transformer import EncoderLayer
-from tutorial_lib.layers.windows import to_windows
 
 
 class PixelEmbedding(nn.Module):

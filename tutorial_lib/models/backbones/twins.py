@@ -8,9 +8,9 @@ Conditional Positional Encodings for Vision Transformers (2102.10882). Tokens ar
 
 from torch import nn
 
+from tutorial_lib.layers.local_attention import MapLayer, WindowAttention, check_map
 from tutorial_lib.layers.multi_head_attention import MultiHeadAttention
 from tutorial_lib.layers.patches import PatchEmbedding
-from tutorial_lib.layers.windows import MapLayer, WindowAttention, check_map
 
 EPS = 1e-6  # of the norms in and after the layers; those of summaries and patches have 1e-5
 

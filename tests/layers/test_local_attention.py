@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from tutorial_lib.layers.local_attention import MapLayer, WindowAttention, from_windows, to_windows
 from tutorial_lib.layers.multi_head_attention import MultiHeadAttention
-from tutorial_lib.layers.windows import MapLayer, WindowAttention, from_windows, to_windows
 
 
 @pytest.fixture(autouse=True)
