@@ -295,3 +295,12 @@ class SecondTokenSkipsTheEncoder(_Parts):
             x = layer(x)
         second = self.norm(start[:, 1])
         return self.answer(self.head(self.norm(x[:, 0])), self.distillation_head(second))
+
+
+@DeiT.mistake(
+    """In evaluation mode only one of the two answers is halved: a division comes before a sum.
+    Where do brackets belong?"""
+)
+class HalvesOneAnswer(_Parts):
+    def answer(self, by_label, by_teacher):
+        return (by_label, by_teacher) if self.training else by_label + by_teacher / 2
