@@ -54,7 +54,7 @@ def sizes_and_images(rng):
             image_size=side, patch=patch, channels=channels, classes=classes, dim=dim,
             depth=depth, heads=heads, hidden=hidden,
         )  # fmt: skip
-        images = torch.from_numpy(rng.normal(size=(B, channels, side, side))).float()
+        images = torch.from_numpy(rng.normal(size=(B, channels, side, side)))
         yield dict(arguments=arguments, images=images)
 
 
