@@ -343,3 +343,11 @@ def test_sine_positions_2d_say_the_part_of_the_picture():
     torch.testing.assert_close(coarse.unflatten(0, (2, 3)), fine[1::2, 1::2])
     with pytest.raises(ValueError, match="d = 6: rows and columns both need pairs"):
         layers.sine_positions_2d(2, 2, 6)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: layers.sinusoidal(3, 4), lambda: layers.sine_positions_2d(2, 3, 4)]
+)
+def test_sinusoids_are_made_on_the_device_that_is_asked_for(make):
+    with torch.device("meta"):
+        assert make().device.type == "meta"
