@@ -33,6 +33,13 @@ def test_sinusoidal_is_the_formula_of_the_paper(n, d):
             assert E[p, 2 * i + 1] == pytest.approx(math.cos(p / 10000 ** (2 * i / d)))
 
 
+def test_fixed_encodings_are_made_where_the_module_is():
+    """A check counts an answer's weights on the device "meta", which takes no memory."""
+    with torch.device("meta"):
+        assert layers.sinusoidal(3, 4).device.type == "meta"
+        assert layers.sine_positions_2d(3, 2, 8).device.type == "meta"
+
+
 @pytest.mark.parametrize("d", [2, 6, 64])
 @pytest.mark.parametrize("k", [0, 1, 7, -3])
 def test_one_matrix_shifts_every_position(k, d):

@@ -15,10 +15,11 @@ class DecoderLayer(nn.Module):
     dim, heads  features of a token, of the memory's too; how many heads share them
     hidden      features between the two maps of the feed-forward network
 
-    Its parts are named attention and cross_attention (each a `MultiHeadAttention(dim, heads)`),
-    feed_forward (`FeedForward(dim, hidden)`), around_attention, around_cross_attention and
-    around_feed_forward (each a `Residual(dim, norm_first=True)`). The memory has passed a norm
-    already, the encoder's last: it is read as it comes.
+    Its parts are named attention and cross_attention (each a `MultiHeadAttention(dim, heads)`; the
+    second is called with tokens, memory and `mask=...`), feed_forward (`FeedForward(dim, hidden)`),
+    around_attention, around_cross_attention and around_feed_forward (each a `Residual(dim,
+    norm_first=True)`). The memory has passed a norm already, the encoder's last: it is read as it
+    comes.
     """
 
     def __init__(self, dim: int, heads: int, hidden: int):

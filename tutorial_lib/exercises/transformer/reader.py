@@ -70,8 +70,8 @@ NumberReader = ModuleExercise(
     minutes=15,
     cases=sizes_and_images,
     hints=(
-        "Follow the schematic: every box with weights is a line of `__init__`, the left column is "
-        "`encode`, the right one `decode`.",
+        "Follow the schematic: each frame, and each box with weights outside of them, is a line of "
+        "`__init__`; the upper row is `encode`, the lower one `decode`.",
         "The norm behind a list is applied once, after its last layer. Every decoder layer reads "
         "the same memory, the one that left the encoder's norm.",
         "`encode`: embed, all layers one after the other, norm. `decode`: embed, all layers with "
