@@ -70,7 +70,7 @@ def test_equals_the_authors_code():
     float64, with these weights, for sizes that have every part; the biases that it has not are 0.
     With random weights in both, the logits and the gradient of the images agreed to 1e-11 of their
     size."""
-    model = by_rule(Shuffle(3, 3, 5, 32, (2, 2, 2, 2), (1, 2, 4, 8)))
+    model = by_rule(Shuffle(4, 3, 3, 5, 32, (2, 2, 2, 2), (1, 2, 4, 8)))
     for name, parameter in model.named_parameters():
         if name.endswith(("to_q.bias", "to_k.bias", "to_v.bias")):
             parameter.data.zero_()
@@ -87,14 +87,23 @@ def test_equals_the_authors_code():
 
 def test_controls_have_no_shuffle_or_no_connection():
     for shuffled in (True, False):
-        model = Shuffle(3, 1, 2, 4, (3, 2), (1, 2), shuffled, connected=False)
+        model = Shuffle(4, 3, 1, 2, 4, (3, 2), (1, 2), shuffled, connected=False)
         found = [block.shuffled for stage in model.stages for block in stage]
         assert found == [False, shuffled, False, False, shuffled]
         assert not any("neighbours" in name for name in model.state_dict())
+
+
+def test_tokens_are_patch_pixels_apart():
+    for patch in (2, 4):
+        model = Shuffle(patch, 3, 1, 2, 4, (1, 1), (1, 2)).eval()
+        found = [f.shape[1:] for f in model.features(torch.zeros(2, 1, 6 * patch, 6 * patch))]
+        assert found == [(6, 6, 4), (3, 3, 8)]
+    with pytest.raises(ValueError, match="patch 3: expected 2 or 4 pixels"):
+        Shuffle(3, 3, 1, 2, 4, (1,), (1,))
 
 
 def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match="a window of 4: expected an odd number"):
         ShuffleBlock(4, 1, 8, 4, False)
     with pytest.raises(ValueError, match="depths of 2 stages, heads of 1"):
-        Shuffle(3, 1, 2, 4, (1, 1), (1,))
+        Shuffle(4, 3, 1, 2, 4, (1, 1), (1,))

@@ -78,21 +78,28 @@ class ShuffleBlock(nn.Module):
 
 
 class ConvStem(nn.Sequential):
-    """Two convolutions of 3 × 3 with stride 2 and a map of each token: an image (B, channels, H, W)
-    to tokens (B, H / 4, W / 4, dim). hidden  features after the first one."""
+    """Two convolutions of 3 × 3 and a map of each token.
 
-    def __init__(self, channels: int, hidden: int, dim: int):
+    channels, hidden, dim  features before, between and after
+    patch                  pixels from one token to the next: 4 if both convolutions have stride 2,
+                           as in the paper; 2 if only the first one has it
+    """
+
+    def __init__(self, channels: int, hidden: int, dim: int, patch: int):
+        if patch not in (2, 4):
+            raise ValueError(f"patch {patch}: expected 2 or 4 pixels")
         super().__init__(
             nn.Conv2d(channels, hidden, 3, 2, 1),
             nn.BatchNorm2d(hidden),
             nn.ReLU6(),
-            nn.Conv2d(hidden, dim, 3, 2, 1),
+            nn.Conv2d(hidden, dim, 3, patch // 2, 1),
             nn.BatchNorm2d(dim),
             nn.ReLU6(),
             nn.Conv2d(dim, dim, 1),
         )
 
     def forward(self, images):
+        """(B, channels, H, W)  ->  (B, H / patch, W / patch, dim)"""
         return super().forward(images).movedim(1, -1)
 
 
@@ -113,6 +120,7 @@ class NormedMerging(nn.Module):
 class Shuffle(Pyramid):
     """Stages of blocks in windows; every second one shuffles.
 
+    patch              pixels from one token to the next, 2 or 4; each sees more than its own
     window             tokens, its side, in all stages, odd
     channels, classes  of the image; how many there are to choose from
     dim                features of a token in the first stage, doubled by every merge
@@ -123,6 +131,7 @@ class Shuffle(Pyramid):
 
     def __init__(
         self,
+        patch: int,
         window: int,
         channels: int,
         classes: int,
@@ -143,5 +152,5 @@ class Shuffle(Pyramid):
             for d, h, depth in zip(dims, heads, depths)
         ]
         merges = [NormedMerging(d) for d in dims[:-1]]
-        embed = ConvStem(channels, max(dim // 3, 1), dim)  # 32 of 96 in the paper's code
+        embed = ConvStem(channels, max(dim // 3, 1), dim, patch)  # 32 of 96 in the paper's code
         super().__init__(embed, stages, merges, nn.Identity(), nn.Linear(dims[-1], classes))
