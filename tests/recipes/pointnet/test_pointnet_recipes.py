@@ -78,7 +78,8 @@ def test_a_row_of_each_kind_is_measured(name, monkeypatch):
 def test_a_record_holds_what_is_planned(name):
     planned = NAMES[name].plan()
     for result in records.recorded(name):
-        assert result["steps"] == NAMES[name].STEPS
+        if "steps" not in planned[0]:
+            assert result["steps"] == NAMES[name].STEPS
         rows = [{key: row[key] for key in planned[0]} for row in result["rows"]]
         assert sorted(map(str, rows)) == sorted(map(str, planned))
     assert records.recorded(name)
