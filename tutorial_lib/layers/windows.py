@@ -70,7 +70,12 @@ class WindowAttention(nn.Module):
         """x (B, H, W, dim), mask bool (windows, N, N) or None, N = rows · columns
         ->  (B, H, W, dim)"""
         windows = window_partition(x, self.rows, self.columns)  # (B, windows, N, dim)
-        windows = self.attention(windows, mask=mask, score_bias=self.bias())
+        batch = windows.shape[:2]
+        if mask is not None:
+            mask = mask.repeat(batch[0], 1, 1)
+        # Fused kernels want one axis for the batch and the windows.
+        windows = self.attention(windows.flatten(0, 1), mask=mask, score_bias=self.bias())
+        windows = windows.unflatten(0, batch)
         return window_reverse(windows, self.rows, self.columns, *x.shape[1:3])
 
 

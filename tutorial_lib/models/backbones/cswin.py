@@ -47,12 +47,12 @@ class CrossShapedAttention(nn.Module):
 
     def in_stripes(self, q, k, v, lepe, rows, columns):
         """q, k, v (B, H, W, dim / 2), stripes of rows × columns  ->  (B, H, W, dim / 2)"""
-        grid = q.shape[1:3]
-        q, k, v = (window_partition(t, rows, columns) for t in (q, k, v))  # (B, stripes, N, dim/2)
+        batch, *grid = q.shape[:3]
+        q, k, v = (window_partition(t, rows, columns).flatten(0, 1) for t in (q, k, v))
         z = merge_heads(fused_attention(*(split_heads(t, self.heads // 2) for t in (q, k, v))))
-        pictures = v.unflatten(2, (rows, columns)).flatten(0, 1).movedim(-1, 1)
-        z = z + lepe(pictures).flatten(2).mT.view_as(z)  # zeros around each stripe, not beyond it
-        return window_reverse(z, rows, columns, *grid)
+        pictures = v.unflatten(1, (rows, columns)).movedim(-1, 1)  # (B · stripes, dim / 2, …)
+        z = z + lepe(pictures).flatten(2).mT  # zeros around each stripe, not what is beyond it
+        return window_reverse(z.unflatten(0, (batch, -1)), rows, columns, *grid)
 
 
 class CSWinBlock(nn.Module):

@@ -57,7 +57,9 @@ class MessengerAttention(nn.Module):
         grid, rows_columns = x.shape[1:3], messengers.shape[1:3]
         windows = window_partition(x, self.window, self.window)  # (B, windows, N, dim)
         tokens = torch.cat([messengers.flatten(1, 2)[:, :, None], windows], dim=2)
-        tokens = self.attention(tokens, score_bias=self.score_bias())
+        batch = tokens.shape[:2]  # one axis for the attention, whose fused kernels want it so
+        tokens = self.attention(tokens.flatten(0, 1), score_bias=self.score_bias())
+        tokens = tokens.unflatten(0, batch)
         x = window_reverse(tokens[:, :, 1:], self.window, self.window, *grid)
         return x, tokens[:, :, 0].unflatten(1, rows_columns)
 
