@@ -1,12 +1,24 @@
-"""Answers to chapter 06, DeiT."""
+"""Answers to chapter 06, DeiT.
+
+Those to DeiT and distillation_step are 15 wrong ones and 4 right ones, written blind to the bank.
+At first one wrong one was accepted (it put the teacher into training mode), no right one refused,
+10 got a true sentence and none a false one. After the mending none is accepted, and all get one.
+"""
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from answers import right, wrong
+from tutorial_lib.exercises import vit as chapter_05
 from tutorial_lib.from_scratch.attention import softmax
 from tutorial_lib.from_scratch.distillation import log_softmax
+from tutorial_lib.layers.patches import PatchEmbedding
+from tutorial_lib.layers.positions import LearnedPositions
+from tutorial_lib.layers.transformer import EncoderLayer
+
+VisionTransformer = chapter_05.VisionTransformer.reference
 
 # soft_distillation
 
@@ -969,3 +981,328 @@ def _(layers):
         a, b, c = x[:, 0].norm(dim=1), x[:, 1].norm(dim=1), (x[:, 0] - x[:, 1]).norm(dim=1)
         found[i] = ((a**2 + b**2 - c**2) / (2 * a * b)).mean()
     return found
+
+
+# DeiT
+
+
+class DeiTParts(VisionTransformer):
+    def __init__(self, image_size, patch, channels, classes, dim, depth, heads, hidden):
+        super().__init__(image_size, patch, channels, classes, dim, depth, heads, hidden)
+        n = (image_size // patch) ** 2
+        self.distillation_token = nn.Parameter(torch.randn(1, dim) * 0.02)
+        self.positions = LearnedPositions(n + 2, dim)
+        self.distillation_head = nn.Linear(dim, classes)
+
+
+@wrong("deit.DeiT", "mean of probabilities in use", says="you average probabilities")
+class _(DeiTParts):
+    def forward(self, images):
+        x = self.embed(images)
+        B = x.size(0)
+        x = torch.cat(
+            [self.class_token.expand(B, 1, -1), self.distillation_token.expand(B, 1, -1), x], 1
+        )
+        x = x + self.positions()
+        for layer in self.encoder:
+            x = layer(x)
+        x = self.norm(x)
+        a, b = self.head(x[:, 0]), self.distillation_head(x[:, 1])
+        if self.training:
+            return a, b
+        return (a.softmax(-1) + b.softmax(-1)) / 2
+
+
+@wrong(
+    "deit.DeiT",
+    "second token behind the patches",
+    says="stands behind the patches, where you read it",
+)
+class _(DeiTParts):
+    def forward(self, images):
+        x = self.embed(images)
+        B = len(x)
+        x = torch.cat(
+            [self.class_token.expand(B, 1, -1), x, self.distillation_token.expand(B, 1, -1)], dim=1
+        )
+        x = x + self.positions()
+        for layer in self.encoder:
+            x = layer(x)
+        x = self.norm(x)
+        by_label, by_teacher = self.head(x[:, 0]), self.distillation_head(x[:, -1])
+        if self.training:
+            return by_label, by_teacher
+        return (by_label + by_teacher) / 2
+
+
+@wrong("deit.DeiT", "a pair in both modes", says="gives both answers in evaluation mode too")
+class _(DeiTParts):
+    def forward(self, images):
+        patches = self.embed(images)
+        first = torch.cat([self.class_token, self.distillation_token]).expand(len(images), 2, -1)
+        x = torch.cat([first, patches], dim=1) + self.positions()
+        for layer in self.encoder:
+            x = layer(x)
+        x = self.norm(x)
+        return self.head(x[:, 0]), self.distillation_head(x[:, 1])
+
+
+@wrong("deit.DeiT", "one norm short", says="reads its token before the last norm")
+class _(DeiTParts):
+    def forward(self, images):
+        patches = self.embed(images)
+        first = torch.cat([self.class_token, self.distillation_token]).expand(len(images), 2, -1)
+        x = torch.cat([first, patches], dim=1) + self.positions()
+        for layer in self.encoder:
+            x = layer(x)
+        one, two = self.head(self.norm(x[:, 0])), self.distillation_head(x[:, 1])
+        return (one, two) if self.training else 0.5 * (one + two)
+
+
+@wrong("deit.DeiT", "second token begins as zeros", says="standard deviation 0,")
+class _(DeiTParts):
+    def __init__(self, image_size, patch, channels, classes, dim, depth, heads, hidden):
+        super().__init__(image_size, patch, channels, classes, dim, depth, heads, hidden)
+        self.distillation_token = nn.Parameter(torch.zeros(1, dim))
+
+    def forward(self, images):
+        patches = self.embed(images)
+        first = torch.cat([self.class_token, self.distillation_token]).expand(len(images), 2, -1)
+        x = torch.cat([first, patches], dim=1) + self.positions()
+        for layer in self.encoder:
+            x = layer(x)
+        x = self.norm(x)
+        one, two = self.head(x[:, 0]), self.distillation_head(x[:, 1])
+        return (one, two) if self.training else 0.5 * (one + two)
+
+
+@wrong("deit.DeiT", "a + b / 2", says="only one of the two answers is halved")
+class _(DeiTParts):
+    def forward(self, images):
+        patches = self.embed(images)
+        first = torch.cat([self.class_token, self.distillation_token]).expand(len(images), 2, -1)
+        x = torch.cat([first, patches], dim=1) + self.positions()
+        for layer in self.encoder:
+            x = layer(x)
+        x = self.norm(x)
+        one, two = self.head(x[:, 0]), self.distillation_head(x[:, 1])
+        return (one, two) if self.training else one + two / 2
+
+
+@wrong("deit.DeiT", "one token under two names", says="is class_token once more")
+class _(DeiTParts):
+    def __init__(self, image_size, patch, channels, classes, dim, depth, heads, hidden):
+        super().__init__(image_size, patch, channels, classes, dim, depth, heads, hidden)
+        self.distillation_token = self.class_token
+
+    def forward(self, images):
+        patches = self.embed(images)
+        first = torch.cat([self.class_token, self.distillation_token]).expand(len(images), 2, -1)
+        x = torch.cat([first, patches], dim=1) + self.positions()
+        for layer in self.encoder:
+            x = layer(x)
+        x = self.norm(x)
+        one, two = self.head(x[:, 0]), self.distillation_head(x[:, 1])
+        return (one, two) if self.training else 0.5 * (one + two)
+
+
+@right("deit.DeiT", "from nn.Module, with Sequential and stack")
+class _(nn.Module):
+    def __init__(self, image_size, patch, channels, classes, dim, depth, heads, hidden):
+        super().__init__()
+        count = (image_size // patch) * (image_size // patch)
+        self.embed = PatchEmbedding(channels, patch, dim)
+        self.class_token = nn.Parameter(torch.empty(1, dim))
+        self.distillation_token = nn.Parameter(torch.empty(1, dim))
+        nn.init.normal_(self.class_token, std=0.02)
+        nn.init.normal_(self.distillation_token, std=0.02)
+        self.positions = LearnedPositions(count + 2, dim)
+        self.encoder = nn.Sequential(
+            *[EncoderLayer(dim, heads, hidden, eps=1e-6) for _ in range(depth)]
+        )
+        self.norm = nn.LayerNorm(dim, eps=1e-6)
+        self.head = nn.Linear(dim, classes)
+        self.distillation_head = nn.Linear(dim, classes)
+
+    def forward(self, images):
+        x = self.embed(images)
+        B = images.shape[0]
+        x = torch.cat(
+            [self.class_token.repeat(B, 1, 1), self.distillation_token.repeat(B, 1, 1), x], dim=1
+        )
+        x = self.norm(self.encoder(x + self.positions()))
+        answers = [self.head(x[:, 0]), self.distillation_head(x[:, 1])]
+        if self.training:
+            return answers[0], answers[1]
+        return torch.stack(answers).mean(0)
+
+
+@right("deit.DeiT", "positions added piece by piece, a list of answers")
+class _(DeiTParts):
+    def forward(self, images):
+        x = self.embed(images)
+        table = self.positions()
+        x = x + table[2:]
+        front = torch.vstack([self.class_token, self.distillation_token]) + table[:2]
+        x = torch.cat([front[None].expand(x.shape[0], -1, -1), x], 1)
+        for layer in self.encoder:
+            x = layer(x)
+        c, d = self.norm(x[:, :2]).unbind(1)
+        logits = [self.head(c), self.distillation_head(d)]
+        return logits if self.training else sum(logits) / 2
+
+
+# distillation_step
+
+
+@wrong(
+    "deit.distillation_step",
+    "probabilities for decisions",
+    says="learns the teacher's probabilities",
+)
+def _(model, optimizer, teacher, images, labels):
+    model.train()
+    with torch.no_grad():
+        p = teacher(images).softmax(-1)
+    a, b = model(images)
+    loss = 0.5 * F.cross_entropy(a[: len(labels)], labels) + 0.5 * F.cross_entropy(b, p)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+@wrong("deit.distillation_step", "no call of train", says="left in the mode that it came in")
+def _(model, optimizer, teacher, images, labels):
+    with torch.no_grad():
+        said = teacher(images).argmax(dim=1)
+    out = model(images)
+    a, b = out
+    loss = (F.cross_entropy(a[: labels.shape[0]], labels) + F.cross_entropy(b, said)) / 2
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+@wrong(
+    "deit.distillation_step", "teacher on labelled images alone", says="only where there is a label"
+)
+def _(model, optimizer, teacher, images, labels):
+    model.train()
+    m = len(labels)
+    with torch.no_grad():
+        said = teacher(images[:m]).argmax(dim=1)
+    a, b = model(images)
+    loss = (F.cross_entropy(a[:m], labels) + F.cross_entropy(b[:m], said)) / 2
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+@wrong("deit.distillation_step", "one mean over all answers", says="One mean over all answers")
+def _(model, optimizer, teacher, images, labels):
+    model.train()
+    with torch.no_grad():
+        said = teacher(images).argmax(dim=1)
+    a, b = model(images)
+    m, B = len(labels), len(images)
+    loss = (
+        F.cross_entropy(a[:m], labels, reduction="sum") + F.cross_entropy(b, said, reduction="sum")
+    ) / (m + B)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+@wrong(
+    "deit.distillation_step",
+    "labels over the whole batch",
+    says="divide the labels' part by all images",
+)
+def _(model, optimizer, teacher, images, labels):
+    model.train()
+    with torch.no_grad():
+        said = teacher(images).argmax(dim=1)
+    a, b = model(images)
+    ce = F.cross_entropy(a[: len(labels)], labels, reduction="sum") / len(images)
+    loss = (ce + F.cross_entropy(b, said)) / 2
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return float(loss)
+
+
+@wrong("deit.distillation_step", "gradients cleared before the step", says="No weight moves")
+def _(model, optimizer, teacher, images, labels):
+    model.train()
+    with torch.no_grad():
+        said = teacher(images).argmax(dim=1)
+    a, b = model(images)
+    loss = (F.cross_entropy(a[: len(labels)], labels) + F.cross_entropy(b, said)) / 2
+    loss.backward()
+    optimizer.zero_grad()
+    optimizer.step()
+    return loss.item()
+
+
+@wrong("deit.distillation_step", "teacher.train()", says="put the teacher into training mode")
+def _(model, optimizer, teacher, images, labels):
+    model.train()
+    teacher.train()
+    with torch.no_grad():
+        said = teacher(images).argmax(dim=1)
+    a, b = model(images)
+    loss = (F.cross_entropy(a[: len(labels)], labels) + F.cross_entropy(b, said)) / 2
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+@wrong("deit.distillation_step", "loss after the step", says="You return the loss after the step")
+def _(model, optimizer, teacher, images, labels):
+    model.train()
+    with torch.no_grad():
+        said = teacher(images).argmax(dim=1)
+
+    def loss():
+        a, b = model(images)
+        return (F.cross_entropy(a[: len(labels)], labels) + F.cross_entropy(b, said)) / 2
+
+    optimizer.zero_grad()
+    loss().backward()
+    optimizer.step()
+    return loss().item()
+
+
+@right("deit.distillation_step", "labels that are to be ignored, torch.max")
+def _(model, optimizer, teacher, images, labels):
+    optimizer.zero_grad(set_to_none=False)
+    model.train()
+    one, two = model(images)
+    full = torch.full((len(images),), -100, dtype=torch.long)
+    full[: len(labels)] = labels
+    decided = torch.max(teacher(images).detach(), dim=1)[1]
+    loss = torch.stack([F.cross_entropy(one, full), F.cross_entropy(two, decided)]).mean()
+    loss.backward()
+    optimizer.step()
+    return loss.detach().item()
+
+
+@right("deit.distillation_step", "two backwards")
+def _(model, optimizer, teacher, images, labels):
+    model.train()
+    optimizer.zero_grad()
+    with torch.inference_mode():
+        decided = teacher(images).argmax(-1)
+    decided = decided.clone()
+    a, b = model(images)
+    first = 0.5 * F.cross_entropy(a[: len(labels)], labels)
+    second = 0.5 * F.nll_loss(b.log_softmax(-1), decided)
+    first.backward(retain_graph=True)
+    second.backward()
+    optimizer.step()
+    return first.item() + second.item()

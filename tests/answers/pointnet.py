@@ -110,6 +110,18 @@ def _(X, layers):
     return {"H": H, "G": H.max(axis=1)}
 
 
+@wrong(
+    "pointnet.global_feature",
+    "a tuple of the right values",
+    says="The task wants a dict with H and G; yours is a tuple.",
+)
+def _(X, layers):
+    H = X
+    for i, (W, b) in enumerate(layers):
+        H = (np.maximum(H, 0) if i else H) @ W + b
+    return H, H.max(axis=1)
+
+
 @right("pointnet.global_feature", "point by point")
 def _(X, layers):
     def h(x):
@@ -188,7 +200,7 @@ class _(Net):
 @wrong(
     "pointnet.PointNet",
     "a maximum over the features",
-    says="Two shapes do not fit. Write the shape behind each",
+    says="You take the maximum over the features of each",
 )
 class _(Net):
     def forward(self, clouds):
@@ -246,7 +258,7 @@ class _(Net):
 @wrong(
     "pointnet.PointNet",
     "a LayerNorm where a PointNorm should be",
-    says="mlp.1 is missing, with 3 weights",
+    says="mlp.1 is a LayerNorm, expected a PointNorm",
 )
 class _(Net):
     def make_mlp(self, *widths):
@@ -548,9 +560,14 @@ def _(H):
     return mask
 
 
-@wrong("pointnet.critical_points", "a set", says="got set")
+@wrong("pointnet.critical_points", "a set", says="The task wants an array; yours is a set.")
 def _(H):
     return set(H.argmax(axis=0).tolist())
+
+
+@wrong("pointnet.critical_points", "a list", says="The task wants an array; yours is a list.")
+def _(H):
+    return sorted(set(H.argmax(axis=0).tolist()))
 
 
 @right("pointnet.critical_points", "loops")
@@ -869,6 +886,42 @@ def _(queries, points, radius, count):
 
 @wrong(
     "pointnet.ball_query",
+    "a row that is too short ends in the last that topk gave",
+    says="with the last point that `topk` gave, the farthest.",
+)
+def _(queries, points, radius, count):
+    apart, place = torch.cdist(queries, points).topk(min(count, points.shape[1]), largest=False)
+    place = place.where(apart <= radius, place[..., :1])
+    return F.pad(place.double(), (0, count - place.shape[-1]), mode="replicate").long()
+
+
+@wrong(
+    "pointnet.ball_query",
+    "topk of the farthest",
+    says="You begin with the farthest points: most lie outside.",
+)
+def _(queries, points, radius, count):
+    apart, place = torch.cdist(queries, points).topk(min(count, points.shape[1]))
+    near = place[..., :1]
+    place = torch.where(apart <= radius, place, near)
+    return torch.cat([place, near.repeat(1, 1, count - place.shape[-1])], -1)
+
+
+@wrong(
+    "pointnet.ball_query",
+    "cdist the wrong way round",
+    says="Your distances are (B, N, M): from points to queries,",
+)
+def _(queries, points, radius, count):
+    apart = torch.cdist(points, queries)
+    apart, place = apart.topk(min(count, points.shape[1]), largest=False)
+    near = place[..., :1]
+    place = torch.where(apart <= radius, place, near)
+    return torch.cat([place, near.repeat(1, 1, count - place.shape[-1])], -1)
+
+
+@wrong(
+    "pointnet.ball_query",
     "a cube and not a ball",
     says="Your ball is a cube: each coordinate by itself is",
 )
@@ -1054,6 +1107,27 @@ class _(Abstraction):
 class _(Abstraction):
     def forward(self, points, features=None):
         return super().forward(points, features)[1]
+
+
+@wrong("pointnet.SetAbstraction", "random centres", says="Your centres are chosen at random:")
+class _(Abstraction):
+    def around(self, points):
+        centres = points[:, torch.randperm(points.shape[1])[: self.centres]]
+        return centres, ball_query(centres, points, self.radius, self.neighbours)
+
+
+@wrong(
+    "pointnet.SetAbstraction",
+    "features seen from the centre too",
+    says="The centre's features are subtracted from its",
+)
+class _(Abstraction):
+    def forward(self, points, features=None):
+        chosen = farthest_points(points, self.centres)
+        values = points if features is None else torch.cat([points, features], -1)
+        centres = gather(points, chosen)
+        index = ball_query(centres, points, self.radius, self.neighbours)
+        return centres, self.pooled(gather(values, index) - gather(values, chosen)[:, :, None])
 
 
 @wrong("pointnet.SetAbstraction", "looks for centres around points")
@@ -1639,6 +1713,17 @@ def _(queries, points, features):
 )
 def _(queries, points, features):
     return mixed(queries, points, features.detach(), lambda d: 1 / (d + 1e-8))
+
+
+@wrong(
+    "pointnet.interpolate",
+    "the weights sum to one over the batch",
+    says="Your weights are divided by their sum over the clouds",
+)
+def _(queries, points, features):
+    apart, place = squared(queries, points).topk(3, largest=False)
+    weights = 1 / (apart + 1e-8)
+    return (gather(features, place) * (weights / weights.sum(0))[..., None]).sum(2)
 
 
 @wrong("pointnet.interpolate", "an epsilon of a tenth")

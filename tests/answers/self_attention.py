@@ -351,7 +351,6 @@ def _(n):
 @wrong(
     "self_attention.causal_mask",
     "only at itself and the one before",
-    says="Right only on the diagonal.",
 )
 def _(n):
     i = np.arange(n)

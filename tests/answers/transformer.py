@@ -1,7 +1,16 @@
-"""Chapter 03."""
+"""Chapter 03.
+
+A second round, blind to the bank, wrote 40 wrong answers and 5 right ones to FeedForward,
+DecoderLayer, NumberReader, teach and likely_words. Two wrong ones were accepted (the rate of the
+first group alone, words as likely as the k-th), two right ones refused (rounding in float32, and
+sinusoids on the meta device), 22 got a true sentence and none a false one. After the mending none
+was accepted or refused wrongly, and each of the 40 got a true sentence. Here are those that said
+something new.
+"""
 
 import heapq
 import math
+from functools import reduce
 
 import numpy as np
 import torch
@@ -1862,7 +1871,8 @@ def _word_loss(model, canvas, targets):
 def _(model, optimizer, batches, rate, longest):
     losses = []
     for step, (canvas, targets) in enumerate(batches):
-        optimizer.param_groups[0]["lr"] = rate(step)
+        for group in optimizer.param_groups:
+            group["lr"] = rate(step)
         optimizer.zero_grad()
         scores = model(canvas, targets[:, :-1])
         loss = F.cross_entropy(scores.flatten(0, 1), targets[:, 1:].flatten())
@@ -1877,7 +1887,8 @@ def _(model, optimizer, batches, rate, longest):
 def _(model, optimizer, batches, rate, longest):
     losses = []
     for step, (canvas, targets) in enumerate(batches):
-        optimizer.param_groups[0]["lr"] = rate(step)
+        for group in optimizer.param_groups:
+            group["lr"] = rate(step)
         optimizer.zero_grad()
         loss = _word_loss(model, canvas, targets)
         loss.backward()
@@ -1890,7 +1901,8 @@ def _(model, optimizer, batches, rate, longest):
 def _(model, optimizer, batches, rate, longest):
     losses = []
     for step, (canvas, targets) in enumerate(batches):
-        optimizer.param_groups[0]["lr"] = rate(step)
+        for group in optimizer.param_groups:
+            group["lr"] = rate(step)
         optimizer.zero_grad()
         loss = _word_loss(model, canvas, targets)
         loss.backward()
@@ -1917,7 +1929,8 @@ def _(model, optimizer, batches, rate, longest):
 def _(model, optimizer, batches, rate, longest):
     losses = []
     for step, (canvas, targets) in enumerate(batches):
-        optimizer.param_groups[0]["lr"] = rate(step)
+        for group in optimizer.param_groups:
+            group["lr"] = rate(step)
         optimizer.zero_grad()
         answers = targets[:, 1:]
         loss = F.cross_entropy(model(canvas, answers).mT, answers, ignore_index=PAD)
@@ -2001,3 +2014,445 @@ def _likely(scores, k, mass):
 @right("transformer.likely_words", "row by row, word by word")
 def _(logits, temperature, k, mass):
     return _likely(logits / temperature, k, mass)
+
+
+# FeedForward
+
+
+@wrong("transformer.FeedForward", "with dropout", says="drops features at random in training")
+class _(nn.Module):
+    def __init__(self, dim, hidden):
+        super().__init__()
+        self.up = nn.Linear(dim, hidden)
+        self.down = nn.Linear(hidden, dim)
+
+    def forward(self, x):
+        return self.down(F.dropout(F.gelu(self.up(x)), 0.1, self.training))
+
+
+@wrong(
+    "transformer.FeedForward", "hidden taken for a factor", says="up.weight has the shape (15, 3)"
+)
+class _(nn.Module):
+    def __init__(self, dim, hidden):
+        super().__init__()
+        self.up = nn.Linear(dim, dim * hidden)
+        self.down = nn.Linear(dim * hidden, dim)
+
+    def forward(self, x):
+        return self.down(F.gelu(self.up(x)))
+
+
+@wrong("transformer.FeedForward", "SiLU", says="Your bend is SiLU")
+class _(nn.Module):
+    def __init__(self, dim, hidden):
+        super().__init__()
+        self.up = nn.Linear(dim, hidden)
+        self.down = nn.Linear(hidden, dim)
+
+    def forward(self, x):
+        return self.down(F.silu(self.up(x)))
+
+
+# DecoderLayer
+
+
+class DecoderParts(nn.Module):
+    def __init__(self, dim, heads, hidden):
+        super().__init__()
+        self.attention = MultiHeadAttention(dim, heads)
+        self.cross_attention = MultiHeadAttention(dim, heads)
+        self.feed_forward = FeedForward(dim, hidden)
+        self.around_attention = Residual(dim, norm_first=True)
+        self.around_cross_attention = Residual(dim, norm_first=True)
+        self.around_feed_forward = Residual(dim, norm_first=True)
+
+
+def causal(x):
+    return torch.ones(x.shape[1], x.shape[1], dtype=torch.bool, device=x.device).tril()
+
+
+@wrong(
+    "transformer.DecoderLayer", "asks without the norm", says="Cross-attention reads x as it stands"
+)
+class _(DecoderParts):
+    def forward(self, x, memory, memory_mask=None):
+        x = self.around_attention(x, lambda y: self.attention(y, mask=causal(x)))
+        x = self.around_cross_attention(
+            x, lambda y: self.cross_attention(x, memory, mask=memory_mask)
+        )
+        return self.around_feed_forward(x, self.feed_forward)
+
+
+@wrong("transformer.DecoderLayer", "the memory asks", says="The memory asks and the words answer")
+class _(DecoderParts):
+    def forward(self, x, memory, memory_mask=None):
+        x = self.around_attention(x, lambda y: self.attention(y, mask=causal(x)))
+        x = self.around_cross_attention(
+            x, lambda y: self.cross_attention(memory, y, mask=memory_mask)
+        )
+        return self.around_feed_forward(x, self.feed_forward)
+
+
+@wrong(
+    "transformer.DecoderLayer",
+    "one residual for both attentions",
+    says="One norm does the work of two",
+)
+class _(DecoderParts):
+    def forward(self, x, memory, memory_mask=None):
+        x = self.around_attention(x, lambda y: self.attention(y, mask=causal(x)))
+        x = self.around_attention(x, lambda y: self.cross_attention(y, memory, mask=memory_mask))
+        return self.around_feed_forward(x, self.feed_forward)
+
+
+@right("transformer.DecoderLayer", "residuals written out, places compared")
+class _(DecoderParts):
+    def forward(self, x, memory, memory_mask=None):
+        place = torch.arange(x.size(1), device=x.device)
+        seen = place[:, None] >= place[None]
+        x = x + self.attention(self.around_attention.norm(x), mask=seen[None])
+        x = x + self.cross_attention(self.around_cross_attention.norm(x), memory, memory_mask)
+        y = self.around_feed_forward.norm(x)
+        return x + self.feed_forward(y)
+
+
+# NumberReader
+
+
+class ReaderParts(nn.Module):
+    def __init__(self, words, dim, heads, hidden, depth):
+        super().__init__()
+        self.embed_source = StripEmbedding(dim)
+        self.embed_target = WordEmbedding(words, dim)
+        self.encoder = nn.ModuleList([EncoderLayer(dim, heads, hidden) for _ in range(depth)])
+        self.decoder = nn.ModuleList([DecoderLayer(dim, heads, hidden) for _ in range(depth)])
+        self.encoder_norm = nn.LayerNorm(dim)
+        self.decoder_norm = nn.LayerNorm(dim)
+        self.to_logits = nn.Linear(dim, words)
+
+    def encode(self, canvas):
+        x = self.embed_source(canvas)
+        for layer in self.encoder:
+            x = layer(x)
+        return self.encoder_norm(x)
+
+    def decode(self, target, memory):
+        y = self.embed_target(target)
+        for layer in self.decoder:
+            y = layer(y, memory)
+        return self.to_logits(self.decoder_norm(y))
+
+    def forward(self, canvas, target):
+        return self.decode(target, self.encode(canvas))
+
+
+@wrong("transformer.NumberReader", "one layer, depth times", says="one weight in two places")
+class _(ReaderParts):
+    def __init__(self, words, dim, heads, hidden, depth):
+        super().__init__(words, dim, heads, hidden, depth)
+        self.encoder = nn.ModuleList([EncoderLayer(dim, heads, hidden)] * depth)
+        self.decoder = nn.ModuleList([DecoderLayer(dim, heads, hidden)] * depth)
+
+
+@wrong(
+    "transformer.NumberReader",
+    "decoder's norm in the loop",
+    says="The decoder's norm stands inside the loop",
+)
+class _(ReaderParts):
+    def decode(self, target, memory):
+        y = self.embed_target(target)
+        for layer in self.decoder:
+            y = self.decoder_norm(layer(y, memory))
+        return self.to_logits(y)
+
+
+@wrong("transformer.NumberReader", "memory normed twice", says="The memory is normed twice")
+class _(ReaderParts):
+    def forward(self, canvas, target):
+        memory = self.encoder_norm(self.encode(canvas))
+        return self.decode(target, memory)
+
+
+@wrong(
+    "transformer.NumberReader", "layer reads layer", says="the encoder's layer of the same number"
+)
+class _(ReaderParts):
+    def forward(self, canvas, target):
+        x, y = self.embed_source(canvas), self.embed_target(target)
+        for e, d in zip(self.encoder, self.decoder):
+            x = e(x)
+            y = d(y, self.encoder_norm(x))
+        return self.to_logits(self.decoder_norm(y))
+
+
+@wrong(
+    "transformer.NumberReader",
+    "thirteen words always",
+    says="embed_target.table.weight has the shape (13, 4)",
+)
+class _(ReaderParts):
+    def __init__(self, words, dim, heads, hidden, depth):
+        super().__init__(words, dim, heads, hidden, depth)
+        self.embed_target = WordEmbedding(13, dim)
+
+
+@wrong("transformer.NumberReader", "drops the last word", says="The last word is cut off")
+class _(ReaderParts):
+    def forward(self, canvas, target):
+        return self.decode(target[:, :-1], self.encode(canvas))
+
+
+@right("transformer.NumberReader", "reduce over the layers")
+class _(nn.Module):
+    def __init__(self, words, dim, heads, hidden, depth):
+        super().__init__()
+        self.embed_source, self.embed_target = StripEmbedding(dim), WordEmbedding(words, dim)
+        self.encoder, self.decoder = nn.ModuleList(), nn.ModuleList()
+        for _ in range(depth):
+            self.encoder.append(EncoderLayer(dim, heads, hidden))
+            self.decoder.append(DecoderLayer(dim, heads, hidden))
+        self.encoder_norm, self.decoder_norm = nn.LayerNorm(dim), nn.LayerNorm(dim)
+        self.to_logits = nn.Linear(dim, words)
+
+    def encode(self, canvas):
+        return self.encoder_norm(nn.Sequential(*self.encoder)(self.embed_source(canvas)))
+
+    def decode(self, target, memory):
+        tokens = reduce(lambda y, layer: layer(y, memory), self.decoder, self.embed_target(target))
+        return F.linear(self.decoder_norm(tokens), self.to_logits.weight, self.to_logits.bias)
+
+    def forward(self, canvas, target):
+        memory = self.encode(canvas)
+        return self.decode(target, memory)
+
+
+# teach
+
+
+def teach_loss(model, canvas, targets):
+    return F.cross_entropy(model(canvas, targets[:, :-1]).mT, targets[:, 1:], ignore_index=PAD)
+
+
+@wrong("transformer.teach", "clips what was just cleared", says="Long gradients stay long")
+def _(model, optimizer, batches, rate, longest):
+    losses = []
+    for i, (canvas, targets) in enumerate(batches):
+        for g in optimizer.param_groups:
+            g["lr"] = rate(i)
+        loss = teach_loss(model, canvas, targets)
+        optimizer.zero_grad()
+        nn.utils.clip_grad_norm_(model.parameters(), longest)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+@wrong("transformer.teach", "rate of the first group", says="Only the first group of the optimizer")
+def _(model, optimizer, batches, rate, longest):
+    losses = []
+    for i, (canvas, targets) in enumerate(batches):
+        optimizer.param_groups[0]["lr"] = rate(i)
+        loss = teach_loss(model, canvas, targets)
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), longest)
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+@wrong("transformer.teach", "rate set behind the step", says="The rate is set behind the step")
+def _(model, optimizer, batches, rate, longest):
+    losses = []
+    for i, (canvas, targets) in enumerate(batches):
+        loss = teach_loss(model, canvas, targets)
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), longest)
+        optimizer.step()
+        for g in optimizer.param_groups:
+            g["lr"] = rate(i)
+        losses.append(loss.item())
+    return losses
+
+
+@wrong(
+    "transformer.teach",
+    "each gradient clipped by itself",
+    says="Each weight's gradient is cut by itself",
+)
+def _(model, optimizer, batches, rate, longest):
+    losses = []
+    for i, (canvas, targets) in enumerate(batches):
+        for g in optimizer.param_groups:
+            g["lr"] = rate(i)
+        loss = teach_loss(model, canvas, targets)
+        optimizer.zero_grad()
+        loss.backward()
+        for p in model.parameters():
+            nn.utils.clip_grad_norm_(p, longest)
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+@wrong("transformer.teach", "logits reshaped", says="brought to axis 1 by a reshape")
+def _(model, optimizer, batches, rate, longest):
+    losses = []
+    for i, (canvas, targets) in enumerate(batches):
+        for g in optimizer.param_groups:
+            g["lr"] = rate(i)
+        out = model(canvas, targets[:, :-1])
+        B, N, W = out.shape
+        loss = F.cross_entropy(out.reshape(B, W, N), targets[:, 1:], ignore_index=PAD)
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), longest)
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+@wrong("transformer.teach", "mean of each number's mean", says="You take the mean of each number")
+def _(model, optimizer, batches, rate, longest):
+    losses = []
+    for i, (canvas, targets) in enumerate(batches):
+        for g in optimizer.param_groups:
+            g["lr"] = rate(i)
+        out = model(canvas, targets[:, :-1])
+        each = F.cross_entropy(out.mT, targets[:, 1:], ignore_index=PAD, reduction="none")
+        real = targets[:, 1:] != PAD
+        loss = (each.sum(1) / real.sum(1)).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), longest)
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+@wrong("transformer.teach", "END left out", says="END does not count")
+def _(model, optimizer, batches, rate, longest):
+    losses = []
+    for i, (canvas, targets) in enumerate(batches):
+        for g in optimizer.param_groups:
+            g["lr"] = rate(i)
+        words = targets[:, 1:]
+        out = model(canvas, targets[:, :-1])
+        keep = words < 10
+        loss = F.cross_entropy(out[keep], words[keep])
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), longest)
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+@right("transformer.teach", "autograd.grad, cut by hand")
+def _(model, optimizer, batches, rate, longest):
+    history, number = [], 0
+    for canvas, targets in batches:
+        read, write = targets[:, :-1], targets[:, 1:]
+        logits = model(canvas, read)
+        real = write != PAD
+        loss = -logits[real].log_softmax(-1).gather(1, write[real][:, None]).mean()
+        grads = torch.autograd.grad(loss, list(model.parameters()), allow_unused=True)
+        length = torch.sqrt(sum(g.square().sum() for g in grads if g is not None))
+        scale = min(1.0, longest / (float(length) + 1e-6))
+        for p, g in zip(model.parameters(), grads):
+            p.grad = None if g is None else g * scale
+        for group in optimizer.param_groups:
+            group.update(lr=rate(number))
+        optimizer.step()
+        number += 1
+        history.append(float(loss.detach()))
+    return history
+
+
+# likely_words
+
+
+@wrong(
+    "transformer.likely_words", "words within mass, and the first", says="unless it is the first"
+)
+def _(logits, temperature, k, mass):
+    p, order = (logits / temperature).softmax(-1).sort(dim=-1, descending=True, stable=True)
+    p[:, k:] = 0
+    p = p / p.sum(-1, keepdim=True)
+    keep = p.cumsum(-1) <= mass
+    keep[:, 0] = True
+    p = p * keep
+    p = p / p.sum(-1, keepdim=True)
+    return torch.zeros_like(p).scatter(-1, order, p)
+
+
+@wrong("transformer.likely_words", "cut at the k-th probability", says="More than k words stay")
+def _(logits, temperature, k, mass):
+    s = logits / temperature
+    kth = s.topk(min(k, s.shape[-1]), dim=-1).values[:, -1:]
+    p, order = (
+        s.masked_fill(s < kth, float("-inf")).softmax(-1).sort(dim=-1, descending=True, stable=True)
+    )
+    p = p.masked_fill(p.cumsum(-1) - p >= mass, 0)
+    p = p / p.sum(-1, keepdim=True)
+    return torch.zeros_like(p).scatter(-1, order, p)
+
+
+@wrong(
+    "transformer.likely_words",
+    "top-p before top-k",
+    says="You measure `mass` on all words, before top-k",
+)
+def _(logits, temperature, k, mass):
+    p, order = (logits / temperature).softmax(-1).sort(dim=-1, descending=True, stable=True)
+    p = p.masked_fill(p.cumsum(-1) - p >= mass, 0)
+    p = p / p.sum(-1, keepdim=True)
+    p[:, k:] = 0
+    p = p / p.sum(-1, keepdim=True)
+    return torch.zeros_like(p).scatter(-1, order, p)
+
+
+@wrong(
+    "transformer.likely_words",
+    "last division missing",
+    says="After top-p the rows do not sum to one",
+)
+def _(logits, temperature, k, mass):
+    p, order = (logits / temperature).softmax(-1).sort(dim=-1, descending=True, stable=True)
+    p[:, k:] = 0
+    p = p / p.sum(-1, keepdim=True)
+    p[p.cumsum(-1) - p >= mass] = 0
+    return torch.zeros_like(p).scatter(-1, order, p)
+
+
+@wrong("transformer.likely_words", "temperature last", says="The temperature comes last")
+def _(logits, temperature, k, mass):
+    p, order = logits.softmax(-1).sort(dim=-1, descending=True, stable=True)
+    p[:, k:] = 0
+    p = p / p.sum(-1, keepdim=True)
+    p[p.cumsum(-1) - p >= mass] = 0
+    p = p ** (1 / temperature)
+    p = p / p.sum(-1, keepdim=True)
+    return torch.zeros_like(p).scatter(-1, order, p)
+
+
+@right("transformer.likely_words", "argsort, word by word")
+def _(logits, temperature, k, mass):
+    rows = []
+    for row in logits:
+        p = (row / temperature).softmax(0)
+        order = torch.argsort(-p, stable=True).tolist()
+        kept = order[:k]
+        total = sum(p[i] for i in kept)
+        out, so_far = torch.zeros_like(p), 0.0
+        for i in kept:
+            if so_far >= mass:
+                break
+            out[i] = p[i] / total
+            so_far = so_far + out[i]
+        rows.append(out / out.sum())
+    return torch.stack(rows)

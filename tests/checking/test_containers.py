@@ -101,3 +101,48 @@ def test_an_empty_tensor_wants_a_gradient_without_numbers():
     assert make(double, empty).check(lambda x, y: (x + x, y * 1))
     text = " ".join(message(lambda x, y: (2 * x.detach(), y + 0), make(double, empty)).split())
     assert "cut from autograd's graph" in text
+
+
+def rows_and_sum(x):
+    """A dict: H, the rows doubled, and G, their sum."""
+    return {"H": 2 * x, "G": x.sum(0)}
+
+
+def right_numbers_in_a_tuple(x):
+    return 2 * x, x.sum(0)
+
+
+def wrong_numbers_in_a_list(x):
+    return [x.sum(0), 3 * x]
+
+
+def one_of_them(x):
+    return 2 * x
+
+
+@pytest.mark.parametrize(
+    "answer, kind",
+    [
+        (right_numbers_in_a_tuple, "a tuple"),
+        (wrong_numbers_in_a_list, "a list"),
+        (one_of_them, "an array"),
+    ],
+)
+def test_another_container_is_named_and_nothing_else_is_guessed(answer, kind):
+    arrays = lambda rng: [dict(x=rng.normal(size=(n, 3))) for n in (2, 3, 4)]  # noqa: E731
+    text = message(answer, make(rows_and_sum, arrays))
+    story = text.split("\n\n")[1]
+    assert story == f"The task wants a dict with H and G; yours is {kind}."
+    assert "chain" not in text and "shape" not in text
+
+
+def test_a_list_or_a_set_in_place_of_an_array_is_named():
+    def places(x):
+        """The places of what is above zero."""
+        return np.flatnonzero(x > 0)
+
+    lists = lambda rng: [dict(x=rng.normal(size=n)) for n in (5, 6, 7)]  # noqa: E731
+    exercise = make(places, lists)
+    for kind in (list, set):
+        text = message(lambda x, kind=kind: kind(np.flatnonzero(x > 0).tolist()), exercise)
+        assert f"The task wants an array; yours is a {kind.__name__}." in text

@@ -265,3 +265,30 @@ def test_inputs_of_float64_make_the_whole_module_so_and_only_there():
     assert torch.get_default_dtype() == torch.float32
     with pytest.raises(NotYet):
         make().check(far)
+
+
+@pytest.mark.parametrize(
+    "layer, told",
+    [
+        (
+            lambda dim: nn.Bilinear(dim, 1, dim, bias=False),
+            "inside.0 is a Bilinear, expected a Linear",
+        ),
+        (lambda dim: nn.Identity(), "inside.0 is an Identity, expected a Linear"),
+        (lambda dim: nn.Linear(dim, dim, bias=False), "inside.0.bias is missing: a parameter"),
+        (lambda dim: Own(dim), "inside.0.bias is missing: a parameter"),  # the learner's own name
+    ],
+)
+def test_another_layer_in_its_place_is_called_by_its_name(layer, told):
+    def __init__(self, dim, depth):
+        Gate.__init__(self, dim, depth)
+        self.inside[0] = layer(dim)
+
+    text = message(changed(__init__=__init__), make())
+    assert told in text and ("is missing" in text) == ("is missing" in told)
+
+
+class Own(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(dim, dim))

@@ -4,9 +4,13 @@ import time
 import tracemalloc
 
 import numpy as np
+import pytest
+import torch
 from checking_helpers import centre, make, message
 
+from tutorial_lib.checking import NotYet
 from tutorial_lib.checking.running import OutOfTime, within
+from tutorial_lib.exercises.transformer import teach
 
 
 def test_float64_for_float32_is_right_with_a_remark_unless_the_task_speaks_of_dtypes(capsys):
@@ -107,3 +111,13 @@ def test_a_right_answer_of_the_right_dtype_is_told_nothing_of_dtypes(capsys):
     given = lambda rng: [dict(x=np.ones(n, np.float32)) for n in (1, 2, 0)]  # noqa: E731
     make(halves, given).check(lambda x: halves(x))
     assert "float64" not in capsys.readouterr().out
+
+
+def test_the_library_s_own_refusal_is_not_called_the_learner_s():
+    def tensors(model, optimizer, batches, rate, longest):
+        return [torch.tensor(1.0) for _ in batches]
+
+    with pytest.raises(NotYet) as refused:
+        teach.check(tensors)
+    assert "the list holds tensors" in str(refused.value)
+    assert "You refuse" not in str(refused.value) and "of train:" not in str(refused.value)

@@ -60,13 +60,15 @@ def test_from_nothing_wants_a_function_of_the_set_that_no_double_point_moves():
         "maximum": lambda H: H.amax(1),
         "mean": lambda H: H.mean(1),
         "first": lambda H: H[:, 0],
+        "over the batch": lambda H: H.amax((0, 1)),
         "with the batch": lambda H: H.amax(1) + H.mean((0, 1)),
     }
     found = {name: [holds(Pooled(pool)) for holds in said.values()] for name, pool in tried.items()}
     assert found == {
-        "maximum": [True, True, True],
-        "mean": [True, False, True],
-        "first": [False, True, True],
-        "with the batch": [True, False, False],
+        "maximum": [True, True, True, True],
+        "mean": [True, True, False, True],
+        "first": [False, True, True, True],
+        "over the batch": [True, False, True, False],
+        "with the batch": [True, True, False, False],
     }
     assert from_nothing.unseen(Pooled(tried["maximum"]).eval()) < 0.5

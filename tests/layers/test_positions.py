@@ -33,6 +33,13 @@ def test_sinusoidal_is_the_formula_of_the_paper(n, d):
             assert E[p, 2 * i + 1] == pytest.approx(math.cos(p / 10000 ** (2 * i / d)))
 
 
+def test_fixed_encodings_are_made_where_the_module_is():
+    """A check counts an answer's weights on the device "meta", which takes no memory."""
+    with torch.device("meta"):
+        assert layers.sinusoidal(3, 4).device.type == "meta"
+        assert layers.sine_positions_2d(3, 2, 8).device.type == "meta"
+
+
 @pytest.mark.parametrize("d", [2, 6, 64])
 @pytest.mark.parametrize("k", [0, 1, 7, -3])
 def test_one_matrix_shifts_every_position(k, d):
@@ -343,3 +350,11 @@ def test_sine_positions_2d_say_the_part_of_the_picture():
     torch.testing.assert_close(coarse.unflatten(0, (2, 3)), fine[1::2, 1::2])
     with pytest.raises(ValueError, match="d = 6: rows and columns both need pairs"):
         layers.sine_positions_2d(2, 2, 6)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: layers.sinusoidal(3, 4), lambda: layers.sine_positions_2d(2, 3, 4)]
+)
+def test_sinusoids_are_made_on_the_device_that_is_asked_for(make):
+    with torch.device("meta"):
+        assert make().device.type == "meta"

@@ -97,6 +97,27 @@ def parts(value) -> dict:
     return {"": value}
 
 
+def other_container(expected, actual) -> str:
+    """What to say where the numbers come in another kind of container than the task wants, such as
+    a tuple for a dict or a list for an array; "" where they do not."""
+    wanted, given = _container(expected), _container(actual)
+    alike = [{"tuple", "list"}, {"array", "tensor"}]  # as good as each other, or another story
+    if not wanted or not given or wanted == given or {wanted, given} in alike:
+        return ""
+    if wanted == "dict":
+        *names, last = map(str, expected)
+        wanted += f" with {', '.join(names)} and {last}" if names else f" with {last}"
+    a, an = (f"{'an' if kind[0] == 'a' else 'a'} {kind}" for kind in (wanted, given))
+    return f"The task wants {a}; yours is {an}."
+
+
+def _container(value) -> str:
+    if is_tensor(value):
+        return "tensor"
+    kinds = {dict: "dict", tuple: "tuple", list: "list", set: "set", np.ndarray: "array"}
+    return next((name for kind, name in kinds.items() if isinstance(value, kind)), "")
+
+
 def compare(expected, actual, dtypes: bool = True) -> list[Difference]:
     """Every place where `actual` is not `expected`; empty when they agree.
 

@@ -151,16 +151,41 @@ def structure(theirs: nn.Module, yours: nn.Module):
             return
         elif torch.is_tensor(getattr(yours, name, None)):
             yield f"{name} is a plain tensor, expected a {kind}: {WHY[kind]}"
-    for part, names in _by_part(name for name in wanted if name not in given).items():
+    missing = [name for name in wanted if name not in given]
+    others = _other_layers(theirs, yours, missing)
+    for place, (found, layer) in others.items():
+        yield f"{place} is {_a(found)}, expected {_a(layer)}"
+    missing = [name for name in missing if _owner(name) not in others]
+    for part, names in _by_part(missing).items():
         kind, shape = wanted[names[0]]
         if len(names) > 1:
             yield f"{part} is missing, with {len(names)} weights"
         elif not torch.is_tensor(getattr(yours, part, None)):
-            yield f"{part} is missing: a {kind} of shape {shape}"
+            yield f"{names[0]} is missing: a {kind} of shape {shape}"
     for part, names in _by_part(name for name in given if name not in wanted).items():
         weights = f", with {len(names)} weights" if len(names) > 1 else ""
         yield f"{part} is one too many{weights}"
     yield from _norms(theirs, yours)
+
+
+def _owner(name: str) -> str:
+    """The module that a weight belongs to: mlp.1 of mlp.1.running_mean."""
+    return name.rpartition(".")[0]
+
+
+def _other_layers(theirs, yours, missing) -> dict[str, tuple[str, str]]:
+    """Where a weight is missing because one of PyTorch's layers stands in place of another: place
+    -> (its name, the one expected). A class of the learner's own may be called as they like."""
+    modules, found = dict(yours.named_modules()), {}
+    for place in filter(None, map(_owner, missing)):
+        other, layer = type(modules.get(place)), type(theirs.get_submodule(place))
+        if other is not layer and other.__module__.startswith("torch.nn."):
+            found[place] = (other.__name__, layer.__name__)
+    return found
+
+
+def _a(name: str) -> str:
+    return f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"
 
 
 def _by_part(names) -> dict[str, list[str]]:

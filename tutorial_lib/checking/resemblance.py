@@ -10,7 +10,7 @@ from collections import Counter
 
 import numpy as np
 
-from tutorial_lib.checking.comparing import as_array, compare, parts
+from tutorial_lib.checking.comparing import as_array, compare, other_container, parts
 from tutorial_lib.checking.factors import NEARLY, constant_factor
 from tutorial_lib.checking.shapes import shape_stories
 
@@ -58,6 +58,8 @@ def _stories(expected, actual, case) -> list[str] | None:
     elif isinstance(expected, (tuple, list)):
         if any(_tells(part) and not compare(part, actual) for part in expected):
             return [f"You return one of the {len(expected)} values that the task asks for."]
+    if story := other_container(expected, actual):
+        return [story]
     if isinstance(expected, dict) and isinstance(actual, dict):
         if set(expected) - set(actual):
             return [_missing_names(expected, actual)]

@@ -18,7 +18,7 @@ from tutorial_lib.from_scratch import positions as np_positions
 
 def sinusoidal(n, d):
     """The Transformer's fixed encoding: n positions, d features, d even  ->  tensor (n, d)."""
-    angle = torch.arange(n)[:, None] * torch.from_numpy(np_positions.frequencies(d))  # (n, d / 2)
+    angle = torch.arange(n)[:, None] * torch.as_tensor(np_positions.frequencies(d))  # (n, d / 2)
     pairs = torch.stack([angle.sin(), angle.cos()], dim=-1)
     return pairs.flatten(1).to(torch.get_default_dtype())
 
@@ -41,7 +41,7 @@ def sine_positions_2d(rows, columns, d):
 def _turns(n, d):
     """Sines and cosines, in turns, of n positions that end at 2π: (n, d)."""
     position = 2 * math.pi * torch.arange(1, n + 1, dtype=torch.float64) / n
-    angle = position[:, None] * torch.from_numpy(np_positions.frequencies(d))
+    angle = position[:, None] * torch.as_tensor(np_positions.frequencies(d))
     pairs = torch.stack([angle.sin(), angle.cos()], dim=-1)  # (n, d / 2, 2)
     return pairs.flatten(1).to(torch.get_default_dtype())
 

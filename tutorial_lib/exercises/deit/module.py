@@ -54,7 +54,7 @@ def sizes_and_images(rng):
             image_size=side, patch=patch, channels=channels, classes=classes, dim=dim,
             depth=depth, heads=heads, hidden=hidden,
         )  # fmt: skip
-        images = torch.from_numpy(rng.normal(size=(B, channels, side, side))).float()
+        images = torch.from_numpy(rng.normal(size=(B, channels, side, side)))
         yield dict(arguments=arguments, images=images)
 
 
@@ -295,3 +295,12 @@ class SecondTokenSkipsTheEncoder(_Parts):
             x = layer(x)
         second = self.norm(start[:, 1])
         return self.answer(self.head(self.norm(x[:, 0])), self.distillation_head(second))
+
+
+@DeiT.mistake(
+    """In evaluation mode only one of the two answers is halved: a division comes before a sum.
+    Where do brackets belong?"""
+)
+class HalvesOneAnswer(_Parts):
+    def answer(self, by_label, by_teacher):
+        return (by_label, by_teacher) if self.training else by_label + by_teacher / 2

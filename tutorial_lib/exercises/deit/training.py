@@ -62,10 +62,11 @@ def students_and_batches(rng):
         (0.5, adam, 6, 4),
         (0.0, momentum, 3, 1),
     ]:
-        teacher = nn.Linear(3, 4)
+        line = nn.Linear(3, 4)
         with torch.no_grad():
-            teacher.weight.copy_(torch.from_numpy(2 * rng.normal(size=(4, 3))))
-            teacher.bias.zero_()
+            line.weight.copy_(torch.from_numpy(2 * rng.normal(size=(4, 3))))
+            line.bias.zero_()
+        teacher = nn.Sequential(line, nn.Dropout(0.5))  # which decides by chance in training mode
         batches = []
         for _ in range(3):
             images = torch.from_numpy(rng.normal(size=(B, 3))).float()
@@ -248,3 +249,33 @@ def loss_after_the_step(model, optimizer, teacher, images, labels):
     _learn(optimizer, sum(_halves(model, teacher, images, labels)) / 2)
     with torch.no_grad():
         return (sum(_halves(model, teacher, images, labels)) / 2).item()
+
+
+@distillation_step.mistake(
+    """You put the teacher into training mode, where its dropout decides by chance. In which mode
+    does the task hand it to you?"""
+)
+def teacher_in_training_mode(model, optimizer, teacher, images, labels):
+    teacher.train()
+    return _learn(optimizer, sum(_halves(model, teacher, images, labels)) / 2)
+
+
+@distillation_step.mistake(
+    """The model is left in the mode that it came in. In evaluation mode it gives one answer, (B,
+    K), and unpacking takes that apart along the batch. Which call brings two heads?"""
+)
+def in_the_mode_it_came_in(model, optimizer, teacher, images, labels):
+    by_label, by_teacher = model(images)
+    decided = teacher(images).argmax(dim=-1)
+    told = F.cross_entropy(by_label[: len(labels)], labels)
+    return _learn(optimizer, (told + F.cross_entropy(by_teacher, decided)) / 2)
+
+
+@distillation_step.mistake(
+    """One mean over all answers, labels and decisions together: where few images have a label, the
+    labels count for little. What share of the loss has each part in the task?"""
+)
+def shares_by_count(model, optimizer, teacher, images, labels):
+    told, taught = _halves(model, teacher, images, labels)
+    m, B = len(labels), len(images)
+    return _learn(optimizer, (m * told + B * taught) / (m + B))

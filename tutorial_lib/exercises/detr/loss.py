@@ -89,7 +89,8 @@ set_loss = Exercise(
         "places. What of that must not be done for the boxes?",
         "`target = torch.full_like(assigned, C)`, then `target[picture, query] = classes[picture, "
         "thing]` with `thing = assigned[picture, query]`. `F.cross_entropy(logits.mT, target, "
-        "weight)` wants classes on axis 1; weight is ones with 0.1 at its end.",
+        "weight)` wants classes on axis 1 (`.mT` exchanges the last two axes); weight is "
+        "`logits.new_ones(C + 1)`, with 0.1 at its end.",
     ),
 )
 

@@ -351,3 +351,12 @@ class ReturnsThePair(_Parts):
         q, k, v = map(self.split, self.project(x, memory))
         z, p = dot_product_attention(q, k, v, self.widened(mask))
         return self.to_out(self.merge(z)), p
+
+
+@MultiHeadAttention.mistake(
+    """Your values go through `to_k`, and `to_v` is made and never used: what is matched and what is
+    said are the same. Which map makes the values?"""
+)
+class KeysAreValues(_Parts):
+    def project(self, x, memory):
+        return self.to_q(x), self.to_k(memory), self.to_k(memory)

@@ -255,3 +255,12 @@ class TakesTheSoftmax(_Bias):
 class BiasCutOff(_Bias):
     def forward(self, scores):
         return scores + self.table.detach()[:, self.index]
+
+
+@RelativeBias.mistake(
+    """Your bias makes a score larger or smaller by a share of itself. Swin adds it, so that an
+    offset can count whatever the two tokens say, even where their score is zero."""
+)
+class AddsAShareOfTheScores(_Bias):
+    def forward(self, scores):
+        return scores * (1 + self.table[:, self.index])

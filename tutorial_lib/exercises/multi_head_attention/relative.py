@@ -241,3 +241,13 @@ def uses_the_new_value(X, positions):
 )
 def promotes(X, positions):
     return np_positions.rotary(X.astype(np.float64), positions)
+
+
+@relative_position_index.mistake(
+    """Your tokens are numbered column by column. The task numbers them row by row: does token 1
+    stand to the right of token 0, or below it?"""
+)
+def numbers_by_columns(rows, columns):
+    x, y = np.divmod(np.arange(rows * columns), rows)
+    dy, dx = y[:, None] - y, x[:, None] - x
+    return (dy + rows - 1) * (2 * columns - 1) + dx + columns - 1

@@ -231,3 +231,21 @@ def a_step_of_its_own(model, optimizer, guests, digits):
         for p in model.parameters():
             p -= 0.1 * p.grad
     return loss.item()
+
+
+@round_table_step.mistake(
+    """The classes are brought to axis 1 by a reshape, which moves no number: scores of other guests
+    and digits are read. What moves an axis?"""
+)
+def reshapes_the_scores(model, optimizer, guests, digits):
+    scores = model(guests).reshape(len(guests), 10, 8, 2)
+    return _step_on(F.cross_entropy(scores, digits), optimizer)
+
+
+@round_table_step.mistake(
+    """The two questions are exchanged in one of the two, scores or digits: each head of ten scores
+    learns the other question's answer. Which of them did you turn round?"""
+)
+def exchanges_the_questions(model, optimizer, guests, digits):
+    scores = model(guests).flatten(0, 2)
+    return _step_on(F.cross_entropy(scores, digits.flip(-1).flatten()), optimizer)

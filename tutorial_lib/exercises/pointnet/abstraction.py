@@ -147,6 +147,31 @@ class FirstPointsAsCentres(_Parts):
 
 
 @SetAbstraction.mistake(
+    """Your centres are chosen at random: two calls differ, and some parts of the cloud get no ball.
+    Which function chooses points that cover it?"""
+)
+class RandomCentres(_Parts):
+    def choose(self, points):
+        chosen = torch.randperm(points.shape[1], device=points.device)[: self.centres]
+        return points[:, chosen]
+
+
+@SetAbstraction.mistake(
+    """The centre's features are subtracted from its neighbours', as some later networks do. The
+    task sees the places from the centre, and features as they are."""
+)
+class FeaturesFromTheCentre(_Parts):
+    def forward(self, points, features=None):
+        if features is None:
+            return super().forward(points)
+        chosen = farthest_points(points, self.centres)
+        centres = gather(points, chosen)
+        index = ball_query(centres, points, self.radius, self.neighbours)
+        seen = gather(features, index) - gather(features, chosen)[:, :, None]
+        return centres, self.pool(self.mlp(self.beside(self.seen(centres, points, index), seen)))
+
+
+@SetAbstraction.mistake(
     """The features stand in front of the places. Which come first in the task?"""
 )
 class FeaturesInFront(_Parts):

@@ -41,6 +41,7 @@ def clouds_and_balls(rng):
     yield dict(queries=line[:, 1:3], points=line, radius=2.5, count=4)  # on the border
     yield dict(queries=line[:, :2], points=line, radius=0.25, count=3)  # each is alone
     yield dict(queries=line[:, 4:] - 2, points=line, radius=0.5, count=2)  # nobody within reach
+    yield dict(queries=line[:, :1], points=line[:, :3], radius=9.0, count=5)  # more than there are
 
 
 ball_query = Exercise(
@@ -208,6 +209,35 @@ def for_every_point(queries, points, radius, count):
 def topk_of_too_few(queries, points, radius, count):
     squared, place = _apart(queries, points).topk(count, largest=False)
     return place.where(squared <= radius**2, place[..., :1])
+
+
+@ball_query.mistake(
+    """Right as long as `count` is not more than the cloud has points: then your rows are filled up
+    with the last point that `topk` gave, the farthest. Which one does the task repeat?"""
+)
+def filled_up_with_the_last_of_topk(queries, points, radius, count):
+    place = ball_query.reference(queries, points, radius, min(count, points.shape[1]))
+    return torch.cat([place, place[..., -1:].expand(-1, -1, count - place.shape[-1])], dim=-1)
+
+
+@ball_query.mistake(
+    """You begin with the farthest points: most lie outside. Which way does `topk` look unless it is
+    told?"""
+)
+def topk_largest(queries, points, radius, count):
+    apart, place = _apart(queries, points).topk(min(count, points.shape[1]), largest=True)
+    place = place.where(apart <= radius**2, place[..., :1])
+    return torch.cat([place, place[..., :1].expand(-1, -1, count - place.shape[-1])], dim=-1)
+
+
+@ball_query.mistake(
+    """Your distances are (B, N, M): from points to queries, so each row belongs to a point. Which
+    one stands first in `torch.cdist(a, b)`?"""
+)
+def distances_the_wrong_way_round(queries, points, radius, count):
+    apart, place = _apart(points, queries).topk(min(count, points.shape[1]), largest=False)
+    place = place.where(apart <= radius**2, place[..., :1])
+    return torch.cat([place, place[..., :1].expand(-1, -1, count - place.shape[-1])], dim=-1)
 
 
 @ball_query.mistake(

@@ -118,6 +118,14 @@ class MaximumOverTheClouds(_Parts):
         return features.amax(dim=0)
 
 
+@PointNet.mistake(
+    """You take the maximum over the features of each point. Which axis holds the points?"""
+)
+class MaximumOverTheFeatures(_Parts):
+    def pool(self, features):
+        return features.amax(dim=2)
+
+
 @PointNet.mistake("""You read the first point alone. Which points does f look at?""")
 class ReadsTheFirstPoint(_Parts):
     def pool(self, features):

@@ -129,6 +129,19 @@ def weights_not_divided(queries, points, features):
 
 
 @interpolate.mistake(
+    """Your weights are divided by their sum over the clouds of the batch: with one cloud each is 1.
+    Along which axis do the three lie?"""
+)
+def divided_over_the_batch(queries, points, features):
+    squared = (queries[:, :, None] - points[:, None]).square().sum(dim=-1)
+    squared, place = squared.topk(3, largest=False)
+    weights = 1 / (squared + 1e-8)
+    weights = weights / weights.sum(dim=0, keepdim=True)
+    cloud = torch.arange(len(points))[:, None, None]
+    return (weights[..., None] * features[cloud, place]).sum(dim=2)
+
+
+@interpolate.mistake(
     """Without ε the weight at a known point is 1 / 0, and the result not a number. Where does the
     task put it?"""
 )

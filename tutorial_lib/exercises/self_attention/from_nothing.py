@@ -24,9 +24,9 @@ def attention_from_nothing():
     of 10, likewise); a seventh holds one of the six keys and asks for its digit. `questions(64,
     generator)`, with a `torch.Generator()`, draws a batch: tokens (64, 7, 26) and the right digits
     (64,). Build a model with attention from an empty cell and train it: it takes tokens (B, 7, 26),
-    gives scores (B, 10), has 500 to 20,000 parameters and answers at least 95 % of new questions. A
-    second of training is enough. A mean over the six tokens in the place of attention gets a
-    third."""
+    or more than six before the one that asks, gives scores (B, 10), has 500 to 20,000 parameters
+    and answers at least 95 % of new questions. A second of training is enough. A mean over the six
+    tokens in the place of attention gets a third."""
     import torch
     import torch.nn.functional as F
     from torch import nn

@@ -250,3 +250,16 @@ class AddsTwice(_Parts):
 class NormAfterTheSum(_Parts):
     def second(self, x):
         return self.around_feed_forward.norm(x + self.feed_forward(x))
+
+
+@TokenTransformer.mistake(
+    """The value is added at the very end, so the feed-forward network reads what attention found
+    and not the sum. Where does the task add it?"""
+)
+class AddsTheValueLast(_Parts):
+    def add(self, tokens, q, k, v, found):
+        self.value = v
+        return found
+
+    def second(self, x):
+        return self.value + super().second(x)

@@ -106,11 +106,11 @@ def _pieces(images, labels, size):
     return zip(images.split(size), labels.split(size))
 
 
-def _back(model, images, labels, size):
+def _back(model, images, labels, size, divide_by=None):
     """Gradients of the mean over the batch, added to what is there; the loss."""
     total = 0.0
     for x, y in _pieces(images, labels, size):
-        loss = F.cross_entropy(model(x), y, reduction="sum") / len(images)
+        loss = F.cross_entropy(model(x), y, reduction="sum") / (divide_by or len(images))
         loss.backward()
         total += loss.item()
     return total
@@ -347,3 +347,43 @@ def never_steps(model, optimizer, images, labels, size):
     model.train()
     optimizer.zero_grad()
     return _back(model, images, labels, size)
+
+
+@training_step.mistake(
+    """You divide each piece's sum by `size`. A mean over the batch divides by the batch: of how
+    many images is the loss a mean?"""
+)
+def divides_by_size(model, optimizer, images, labels, size):
+    model.train()
+    optimizer.zero_grad()
+    total = _back(model, images, labels, size, divide_by=size)
+    optimizer.step()
+    return total
+
+
+@training_step.mistake(
+    """The weights move as they should, and the loss that you return is a sum over the images. What
+    makes it a mean?"""
+)
+def returns_the_sum(model, optimizer, images, labels, size):
+    model.train()
+    optimizer.zero_grad()
+    total = _back(model, images, labels, size)
+    optimizer.step()
+    return total * len(images)
+
+
+@training_step.mistake(
+    """Each piece has its gradients cleared and an update of its own, with a part of the mean for
+    its loss: many small steps. How many updates does one batch make?"""
+)
+def a_small_step_for_each_piece(model, optimizer, images, labels, size):
+    model.train()
+    total = 0.0
+    for x, y in _pieces(images, labels, size):
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x), y, reduction="sum") / len(images)
+        loss.backward()
+        optimizer.step()
+        total += loss.item()
+    return total

@@ -15,10 +15,11 @@ class DecoderLayer(nn.Module):
     dim, heads  features of a token, of the memory's too; how many heads share them
     hidden      features between the two maps of the feed-forward network
 
-    Its parts are named attention and cross_attention (each a `MultiHeadAttention(dim, heads)`),
-    feed_forward (`FeedForward(dim, hidden)`), around_attention, around_cross_attention and
-    around_feed_forward (each a `Residual(dim, norm_first=True)`). The memory has passed a norm
-    already, the encoder's last: it is read as it comes.
+    Its parts are named attention and cross_attention (each a `MultiHeadAttention(dim, heads)`; the
+    second is called with tokens, memory and `mask=...`), feed_forward (`FeedForward(dim, hidden)`),
+    around_attention, around_cross_attention and around_feed_forward (each a `Residual(dim,
+    norm_first=True)`). The memory has passed a norm already, the encoder's last: it is read as it
+    comes.
     """
 
     def __init__(self, dim: int, heads: int, hidden: int):
@@ -45,15 +46,15 @@ class DecoderLayer(nn.Module):
 
 def sizes_and_tokens(rng):
     for B, N, M, dim, heads, hidden, masked in [
-        (1, 3, 2, 2, 1, 3, False),
+        (1, 3, 2, 3, 1, 3, False),
         (2, 4, 5, 6, 3, 4, True),
         (3, 2, 4, 4, 2, 6, True),
         (2, 1, 3, 4, 4, 8, False),
         (2, 4, 4, 4, 2, 5, True),
     ]:
         case = dict(arguments=dict(dim=dim, heads=heads, hidden=hidden))
-        case["x"] = torch.from_numpy(rng.normal(size=(B, N, dim))).float()
-        case["memory"] = torch.from_numpy(rng.normal(size=(B, M, dim))).float()
+        case["x"] = torch.from_numpy(rng.normal(size=(B, N, dim)))  # float32 rounds too much
+        case["memory"] = torch.from_numpy(rng.normal(size=(B, M, dim)))
         if masked:
             mask = torch.from_numpy(rng.random(size=(B, 1, M)) < 0.5)
             mask[..., 0] = True  # something is left to be looked at
@@ -232,3 +233,21 @@ class NormsAfterTheSums(_Reference):
         super().__init__(dim, heads, hidden)
         for part in (self.around_attention, self.around_cross_attention, self.around_feed_forward):
             part.norm_first = False
+
+
+@DecoderLayer.mistake(
+    """One norm does the work of two: both attentions go through the same `Residual`, and the other
+    one is made and never used. Which name stands before each call?"""
+)
+class OneResidualForBoth(_Parts):
+    def look_over(self, x, memory, mask):
+        return self.around_attention(x, lambda y: self.cross_attention(y, memory, mask=mask))
+
+
+@DecoderLayer.mistake(
+    """The memory asks and the words answer: what comes back has a row for each token of the memory.
+    Who is to get something in this layer, and so asks?"""
+)
+class MemoryAsks(_Parts):
+    def look_over(self, x, memory, mask):
+        return self.around_cross_attention(x, lambda y: self.cross_attention(memory, y, mask=mask))

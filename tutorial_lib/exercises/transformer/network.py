@@ -118,3 +118,12 @@ class ApproximatesGELU(_Reference):
 class DropsFeatures(_Reference):
     def forward(self, x):
         return self.down(F.dropout(F.gelu(self.up(x)), 0.1, self.training))
+
+
+@FeedForward.mistake(
+    """Your bend is SiLU, x · sigmoid(x), which looks much like GELU. Whose probability does GELU
+    keep a number with?"""
+)
+class BendsWithSiLU(_Reference):
+    def forward(self, x):
+        return self.down(F.silu(self.up(x)))

@@ -59,7 +59,7 @@ def sizes_and_images(rng):
         (2, 4, 6, 6, 2, 7, 2),
     ]:
         arguments = dict(words=words, dim=dim, heads=heads, hidden=hidden, depth=depth)
-        canvas = torch.from_numpy(rng.random(size=(B, 10, 48))).float()
+        canvas = torch.from_numpy(rng.random(size=(B, 10, 48)))
         target = torch.from_numpy(rng.integers(words, size=(B, N)))
         yield dict(arguments=arguments, canvas=canvas, target=target)
 
@@ -70,8 +70,8 @@ NumberReader = ModuleExercise(
     minutes=15,
     cases=sizes_and_images,
     hints=(
-        "Follow the schematic: every box with weights is a line of `__init__`, the left column is "
-        "`encode`, the right one `decode`.",
+        "Follow the schematic: each frame, and each box with weights outside of them, is a line of "
+        "`__init__`; the upper row is `encode`, the lower one `decode`.",
         "The norm behind a list is applied once, after its last layer. Every decoder layer reads "
         "the same memory, the one that left the encoder's norm.",
         "`encode`: embed, all layers one after the other, norm. `decode`: embed, all layers with "
@@ -203,3 +203,52 @@ class EncoderCutOff(_Reference):
 class MeanOfTheMemory(_Reference):
     def encode(self, canvas):
         return super().encode(canvas).mean(dim=1, keepdim=True)
+
+
+@NumberReader.mistake(
+    """The decoder's norm stands inside the loop: the residual stream is thrown back to size one
+    after every layer. How often is the norm behind a list applied?"""
+)
+class DecoderNormAfterEveryLayer(_Reference):
+    def decode(self, target, memory):
+        return NormAfterEveryLayer.decode(self, target, memory)
+
+
+@NumberReader.mistake(
+    """The encoder's norm stands inside the loop: the residual stream is thrown back to size one
+    after every layer. How often is the norm behind a list applied?"""
+)
+class EncoderNormAfterEveryLayer(_Reference):
+    def encode(self, canvas):
+        return NormAfterEveryLayer.encode(self, canvas)
+
+
+@NumberReader.mistake(
+    """The memory is normed twice: `encode` gives it normed already. What is left for whoever calls
+    it?"""
+)
+class NormsTheMemoryTwice(_Reference):
+    def forward(self, canvas, target):
+        return self.decode(target, self.encoder_norm(self.encode(canvas)))
+
+
+@NumberReader.mistake(
+    """Each decoder layer reads what the encoder's layer of the same number has left. The task has
+    one memory for all of them: which tokens are those?"""
+)
+class LayerByLayer(_Reference):
+    def forward(self, canvas, target):
+        x, y = self.embed_source(canvas), self.embed_target(target)
+        for reading, writing in zip(self.encoder, self.decoder):
+            x = reading(x)
+            y = writing(y, self.encoder_norm(x))
+        return self.to_logits(self.decoder_norm(y))
+
+
+@NumberReader.mistake(
+    """The last word is cut off before it is read. Shifting is the business of who trains the model:
+    how many places does the task ask for?"""
+)
+class CutsTheLastWord(_Reference):
+    def forward(self, canvas, target):
+        return self.decode(target[:, :-1], self.encode(canvas))

@@ -22,6 +22,8 @@ def scores_of_words(rng):
     yield dict(logits=logits, temperature=0.9, k=3, mass=0.99)
     logits = torch.tensor([[0.1, 0.5, 0.3, 0.1]], dtype=torch.float64).log()
     yield dict(logits=logits, temperature=1.0, k=2, mass=0.6)  # 0.5 of 0.8 is enough
+    logits = torch.tensor([[0.0, 1.0, 0.0, 0.0], [1.0, 1.0, 1.0, 0.0]], dtype=torch.float64)
+    yield dict(logits=logits, temperature=1.0, k=2, mass=1.0)  # among equals the first
 
 
 likely_words = Exercise(
@@ -41,7 +43,7 @@ likely_words = Exercise(
 )
 
 
-def _likely(logits, temperature, k, mass, *, p=None, before=None, again=True, back=True):
+def _likely(logits, temperature, k, mass, *, p=None, before=None, again=True, last=True, back=True):
     """`likely_words` with one thing changed."""
     p = (logits / temperature).softmax(-1) if p is None else p
     p, order = p.sort(dim=-1, descending=True, stable=True)
@@ -49,7 +51,7 @@ def _likely(logits, temperature, k, mass, *, p=None, before=None, again=True, ba
     p = p / p.sum(-1, keepdim=True) if again else p
     sums = p.cumsum(-1) - p if before is None else before(p)
     p = p.masked_fill(sums >= mass, 0)
-    p = p / p.sum(-1, keepdim=True)
+    p = p / p.sum(-1, keepdim=True) if last else p
     return torch.zeros_like(p).scatter(-1, order, p) if back else p
 
 
@@ -140,3 +142,43 @@ def ignores_the_mass(logits, temperature, k, mass):
 def overflows(logits, temperature, k, mass):
     p = (logits / temperature).exp()
     return _likely(logits, temperature, k, mass, p=p / p.sum(-1, keepdim=True))
+
+
+@likely_words.mistake(
+    """The word that carries the sum to `mass` is cut off too, unless it is the first. It belongs to
+    those that stay: does your sum hold the word itself, or those before it?"""
+)
+def cuts_all_but_the_first(logits, temperature, k, mass):
+    def sums(p):
+        own = p.cumsum(-1) - 1e-7
+        own[..., 0] = 0
+        return own
+
+    return _likely(logits, temperature, k, mass, before=sums)
+
+
+@likely_words.mistake(
+    """After top-p the rows do not sum to one: what it cut off is missing. You divided once, behind
+    top-k; what makes them a distribution again?"""
+)
+def not_again_behind_top_p(logits, temperature, k, mass):
+    return _likely(logits, temperature, k, mass, last=False)
+
+
+@likely_words.mistake(
+    """The temperature comes last: what stays was chosen at temperature 1. When are the scores
+    divided by it?"""
+)
+def temperature_behind_the_cuts(logits, temperature, k, mass):
+    p = _likely(logits, 1.0, k, mass) ** (1 / temperature)
+    return p / p.sum(-1, keepdim=True)
+
+
+@likely_words.mistake(
+    """More than k words stay where several are as likely as the k-th: you compare with its
+    probability. Among equals, which ones does the task keep?"""
+)
+def keeps_all_equals(logits, temperature, k, mass):
+    p = (logits / temperature).softmax(-1)
+    kth = p.sort(dim=-1, descending=True)[0][..., k - 1 : k]
+    return _likely(logits, temperature, p.shape[-1], mass, p=p.masked_fill(p < kth, 0))

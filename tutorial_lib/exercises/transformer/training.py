@@ -76,7 +76,9 @@ def sgd(parameters):
 def adam(parameters):
     """With a large eps: the keys' biases have no gradient but rounding, which nothing should blow
     up."""
-    return torch.optim.Adam(parameters, lr=0.1, eps=1e-2)
+    parameters = list(parameters)
+    groups = [dict(params=parameters[::2]), dict(params=parameters[1::2])]  # each has a rate
+    return torch.optim.Adam(groups, lr=0.1, eps=1e-2)
 
 
 def written(rng, length):
@@ -137,21 +139,30 @@ def _loss(model, canvas, targets):
     return F.cross_entropy(logits.mT, targets[:, 1:], ignore_index=PAD)
 
 
-def _set_rate(optimizer, rate):
-    for group in optimizer.param_groups:
+def _set_rate(optimizer, rate, groups=slice(None)):
+    for group in optimizer.param_groups[groups]:
         group["lr"] = rate
 
 
-def _teach(model, optimizer, batches, rate, longest, *, loss_of=_loss, clip=True):
-    """The loop with another loss, or without clipping."""
+def _teach(
+    model,
+    optimizer,
+    batches,
+    rate,
+    longest,
+    *,
+    loss_of=_loss,
+    cut=nn.utils.clip_grad_norm_,
+    groups=slice(None),
+):
+    """The loop with another loss or another cut, or with a rate for some groups only."""
     losses = []
     for step, (canvas, targets) in enumerate(batches):
-        _set_rate(optimizer, rate(step))
+        _set_rate(optimizer, rate(step), groups)
         loss = loss_of(model, canvas, targets)
         optimizer.zero_grad()
         loss.backward()
-        if clip:
-            nn.utils.clip_grad_norm_(model.parameters(), longest)
+        cut(model.parameters(), longest)
         optimizer.step()
         losses.append(loss.item())
     return losses
@@ -219,7 +230,7 @@ def divides_by_all_places(model, optimizer, batches, rate, longest):
     the gradient there, and when is it used?"""
 )
 def never_cuts(model, optimizer, batches, rate, longest):
-    return _teach(model, optimizer, batches, rate, longest, clip=False)
+    return _teach(model, optimizer, batches, rate, longest, cut=lambda *_: None)
 
 
 @teach.mistake(
@@ -244,16 +255,8 @@ def cuts_too_early(model, optimizer, batches, rate, longest):
     What is to be cut is the length of all weights' gradient together."""
 )
 def cuts_each_number(model, optimizer, batches, rate, longest):
-    losses = []
-    for step, (canvas, targets) in enumerate(batches):
-        _set_rate(optimizer, rate(step))
-        loss = _loss(model, canvas, targets)
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_value_(model.parameters(), longest)
-        optimizer.step()
-        losses.append(loss.item())
-    return losses
+    cut = nn.utils.clip_grad_value_
+    return _teach(model, optimizer, batches, rate, longest, cut=cut)
 
 
 @teach.mistake(
@@ -261,15 +264,7 @@ def cuts_each_number(model, optimizer, batches, rate, longest):
     Where does it keep it?"""
 )
 def keeps_its_rate(model, optimizer, batches, rate, longest):
-    losses = []
-    for canvas, targets in batches:
-        loss = _loss(model, canvas, targets)
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), longest)
-        optimizer.step()
-        losses.append(loss.item())
-    return losses
+    return _teach(model, optimizer, batches, rate, longest, groups=slice(0))
 
 
 @teach.mistake(
@@ -340,3 +335,74 @@ def losses_after_the_steps(model, optimizer, batches, rate, longest):
 )
 def only_the_last_loss(model, optimizer, batches, rate, longest):
     return _teach(model, optimizer, batches, rate, longest)[-1]
+
+
+@teach.mistake(
+    """Only the first group of the optimizer gets the new rate; the others keep the one they were
+    made with. How many groups are there?"""
+)
+def rate_of_the_first_group(model, optimizer, batches, rate, longest):
+    return _teach(model, optimizer, batches, rate, longest, groups=slice(1))
+
+
+@teach.mistake(
+    """The rate is set behind the step, so each step has that of the one before it, and the first
+    the one that the optimizer was made with. When is a step's rate needed?"""
+)
+def rate_behind_the_step(model, optimizer, batches, rate, longest):
+    made_with = optimizer.param_groups[0]["lr"]
+
+    def late(step):
+        return rate(step - 1) if step else made_with
+
+    return _teach(model, optimizer, batches, late, longest)
+
+
+@teach.mistake(
+    """Each weight's gradient is cut by itself, so all together may still be longer, and another way
+    is taken. Whose length does the task bound?"""
+)
+def cuts_each_by_itself(model, optimizer, batches, rate, longest):
+    def cut(parameters, longest):
+        for p in parameters:
+            nn.utils.clip_grad_norm_(p, longest)
+
+    return _teach(model, optimizer, batches, rate, longest, cut=cut)
+
+
+@teach.mistake(
+    """The classes are brought to axis 1 by a reshape, which moves no number: scores of other words
+    and places are read. What exchanges two axes?"""
+)
+def reshapes_the_logits(model, optimizer, batches, rate, longest):
+    def loss_of(model, canvas, targets):
+        logits = model(canvas, targets[:, :-1])
+        B, N, words = logits.shape
+        return F.cross_entropy(logits.reshape(B, words, N), targets[:, 1:], ignore_index=PAD)
+
+    return _teach(model, optimizer, batches, rate, longest, loss_of=loss_of)
+
+
+@teach.mistake(
+    """You take the mean of each number and then of those: a word of a short number counts for more
+    than one of a long number. Over what is the mean of the task?"""
+)
+def mean_of_each_number(model, optimizer, batches, rate, longest):
+    def loss_of(model, canvas, targets):
+        logits, due = model(canvas, targets[:, :-1]), targets[:, 1:]
+        each = F.cross_entropy(logits.mT, due, ignore_index=PAD, reduction="none")
+        return (each.sum(dim=1) / (due != PAD).sum(dim=1)).mean()
+
+    return _teach(model, optimizer, batches, rate, longest, loss_of=loss_of)
+
+
+@teach.mistake(
+    """END does not count, so your model never learns to stop. Which of the words that are due is no
+    word to learn?"""
+)
+def leaves_out_the_end(model, optimizer, batches, rate, longest):
+    def loss_of(model, canvas, targets):
+        due = targets[:, 1:].masked_fill(targets[:, 1:] == END, PAD)
+        return F.cross_entropy(model(canvas, targets[:, :-1]).mT, due, ignore_index=PAD)
+
+    return _teach(model, optimizer, batches, rate, longest, loss_of=loss_of)
