@@ -9,7 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from tutorial_lib.layers.local_attention import WindowAttention
 from tutorial_lib.layers.multi_head_attention import MultiHeadAttention
 from tutorial_lib.measuring.reach import reach
-from tutorial_lib.models.backbones.cat import CAT, CrossPatchAttention, JoinTokens, cat_block
+from tutorial_lib.models.backbones.cat import CAT, CrossPatchAttention, cat_block
 
 
 @pytest.fixture(autouse=True)
@@ -62,12 +62,6 @@ def test_both_cost_less_than_attention_of_all_with_all(side, dim):
     assert cross == 8 * n * dim * patch**2 + 4 * (n // patch**2) ** 2 * patch**2 * dim
     assert everyone == 8 * n * dim**2 + 4 * n**2 * dim
     assert inner < everyone and cross < everyone
-
-
-def test_tokens_are_joined_two_by_two():
-    join, x = JoinTokens(3), torch.randn(2, 4, 6, 3)
-    four = torch.cat([x[:, 2, 4], x[:, 2, 5], x[:, 3, 4], x[:, 3, 5]], dim=-1)
-    torch.testing.assert_close(join(x)[:, 1, 2], join.reduce(join.norm(four)))
 
 
 def test_every_weight_learns():

@@ -9,6 +9,7 @@ from torch import nn
 from tutorial_lib.layers.local_attention import MapLayer, WindowAttention, from_windows, to_windows
 from tutorial_lib.layers.multi_head_attention import MultiHeadAttention
 from tutorial_lib.layers.patches import PatchEmbedding
+from tutorial_lib.layers.windows import PatchMerging
 
 
 class CrossPatchAttention(MultiHeadAttention):
@@ -30,20 +31,6 @@ class CrossPatchAttention(MultiHeadAttention):
         patches = to_windows(x, self.patch).permute(0, 3, 1, 2)  # (B, dim, n, patch²)
         heard = super().forward(patches.flatten(0, 1)).view_as(patches)
         return from_windows(heard.permute(0, 2, 3, 1), *x.shape[1:3])
-
-
-class JoinTokens(nn.Module):
-    """2 × 2 tokens side by side, normalised, and half of their 4 · dim features kept."""
-
-    def __init__(self, dim: int):
-        super().__init__()
-        self.norm, self.reduce = nn.LayerNorm(4 * dim), nn.Linear(4 * dim, 2 * dim, bias=False)
-
-    def forward(self, x):
-        """(B, H, W, dim), H and W even  ->  (B, H / 2, W / 2, 2 · dim)"""
-        height, width = x.shape[1:3]
-        joined = to_windows(x, 2).flatten(2)  # upper left, upper right, lower left, lower right
-        return self.reduce(self.norm(joined)).unflatten(1, (height // 2, width // 2))
 
 
 class CAT(nn.Module):
@@ -70,7 +57,7 @@ class CAT(nn.Module):
         self.stages = nn.ModuleList()
         for i, (depth, count) in enumerate(zip(depths, heads)):
             width = dim * 2**i
-            layers = [JoinTokens(width // 2)] if i else []
+            layers = [PatchMerging(width // 2)] if i else []
             for _ in range(depth):
                 layers += cat_block(width, count, patch, ratio * width)
             self.stages.append(nn.Sequential(*layers))
