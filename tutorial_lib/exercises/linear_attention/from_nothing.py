@@ -56,8 +56,8 @@ def pixels_from_nothing():
     pixels before it alone. It has a method `step(last, place, state)`: last int64 (B,), the pixel
     before, 17 at the beginning; place, a whole number; state, what its last step has left, None at
     place 0. It gives logits (B, 17) and the new state, tensors that do not grow. 5,000 to 200,000
-    parameters; the most likely level is to be right for at least 55 % of the pixels of digits that
-    you do not see (the most common level of each place is for 53 %). Ten seconds are enough."""
+    parameters; the most likely level is to be right for at least 56 % of the pixels of digits that
+    you do not see (a table of place and pixel before: 55.8 %). Ten seconds are enough."""
     import torch
     import torch.nn.functional as F
     from torch import nn
@@ -128,5 +128,5 @@ pixels_from_nothing = FromNothing(
         "what it keeps of the past has one size": memory_of_one_size,
     },
     accuracy=share_of_pixels_foretold,
-    wanted=0.55,
+    wanted=0.56,
 )

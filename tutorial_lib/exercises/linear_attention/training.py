@@ -12,9 +12,9 @@ from tutorial_lib.checking.training import TrainingExercise
 def training_step(model, optimizer, pixels):
     """Let a model learn to foretell every pixel, and say how many bits it needed before.
 
-    model      in any mode. It takes gray levels int64 (B, N) and gives logits (B, N, levels); at
-               place i it has read places 0 … i. A level of `model.levels`, one more than there
-               are, stands for the beginning of a picture
+    model      in any mode; it is to learn in training mode. It takes gray levels int64 (B, N) and
+               gives logits (B, N, levels); at place i it has read places 0 … i. A level of
+               `model.levels`, one more than there are, stands for the beginning of a picture
     optimizer  of its parameters; a gradient may be left over in them from an earlier step
     pixels     int64 (B, N) in 0 … levels − 1
     ->  a float, the cross-entropy in bits a pixel, with the weights from before the step
