@@ -15,13 +15,23 @@ def numbers_kept(state) -> int:
     return sum(map(numbers_kept, parts)) if isinstance(parts, (list, tuple)) else 0
 
 
-def sees_only_the_past(model):
-    """Whether another pixel 40 changes the logits behind it and no others."""
+def hears_pixel_40(model):
+    """Which places (64,) have other logits if pixel 40 is another."""
     pixels = digit_levels("test")[:3]
     other = pixels.clone()
     other[:, 40] = (other[:, 40] + 8) % 17
-    changed = (model(pixels) - model(other)).abs().amax((0, 2)) > 1e-4  # (64,)
-    return not changed[:41].any() and changed[41:].any()
+    return (model(pixels) - model(other)).abs().amax((0, 2)) > 1e-4
+
+
+def sees_only_the_past(model):
+    """Whether another pixel 40 changes the logits behind it and no others."""
+    changed = hears_pixel_40(model)
+    return bool(not changed[:41].any() and changed[41:].any())
+
+
+def hears_far_back(model):
+    """Whether it changes more than the logits of the very next pixel."""
+    return bool(hears_pixel_40(model)[42:].any())
 
 
 def same_step_by_step(model):
@@ -124,6 +134,7 @@ pixels_from_nothing = FromNothing(
     parameters=(5_000, 200_000),
     properties={
         "a place knows the pixels before it alone": sees_only_the_past,
+        "and more of them than the last one": hears_far_back,
         "step by step it says the same as at once": same_step_by_step,
         "what it keeps of the past has one size": memory_of_one_size,
     },
