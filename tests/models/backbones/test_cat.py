@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from tutorial_lib.layers.local_attention import WindowAttention
+from tutorial_lib.layers.local_attention import LocalAttention
 from tutorial_lib.layers.multi_head_attention import MultiHeadAttention
 from tutorial_lib.measuring.reach import reach
 from tutorial_lib.models.backbones.cat import CAT, CrossPatchAttention, cat_block
@@ -54,7 +54,7 @@ def flops(layer, x):
 @pytest.mark.parametrize("side, dim", [(16, 8), (16, 32), (32, 8)])
 def test_both_cost_less_than_attention_of_all_with_all(side, dim):
     x, n, patch = torch.randn(1, side, side, dim), side**2, 4
-    inner = flops(WindowAttention(dim, 2, patch, relative=True), x)
+    inner = flops(LocalAttention(dim, 2, patch, relative=True), x)
     cross = flops(CrossPatchAttention(patch), x)
     everyone = flops(MultiHeadAttention(dim, 2), x.flatten(1, 2))
     # four projections and two products with the scores, a multiplication and an addition each

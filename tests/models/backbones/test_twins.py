@@ -5,7 +5,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from tutorial_lib.layers.local_attention import MapLayer, WindowAttention
+from tutorial_lib.layers.local_attention import LocalAttention, MapLayer
 from tutorial_lib.layers.multi_head_attention import MultiHeadAttention
 from tutorial_lib.measuring.reach import reach
 from tutorial_lib.models.backbones.twins import PositionGenerator, SubsampledAttention, Twins
@@ -17,7 +17,7 @@ def seed():
 
 
 def local(dim=6, window=2):
-    return MapLayer(WindowAttention(dim, 2, window, relative=False), dim, 8)
+    return MapLayer(LocalAttention(dim, 2, window, relative=False), dim, 8)
 
 
 def subsampled(dim=6, k=2):
@@ -43,7 +43,7 @@ def attention_flops(layer, x):
 @pytest.mark.parametrize("height, width, k, dim", [(4, 8, 2, 4), (8, 8, 4, 6), (6, 12, 3, 2)])
 def test_cost_of_the_two_attentions(height, width, k, dim):
     x, n = torch.randn(1, height, width, dim), height * width
-    inside = attention_flops(WindowAttention(dim, 2, k, relative=False), x)
+    inside = attention_flops(LocalAttention(dim, 2, k, relative=False), x)
     across = attention_flops(SubsampledAttention(dim, 2, k), x)
     everyone = attention_flops(MultiHeadAttention(dim, 2), x.flatten(1, 2))
     # 4: two products, of a multiplication and an addition each

@@ -6,10 +6,10 @@ are maps (B, H, W, dim). What the paper calls a patch is a window of tokens.
 
 from torch import nn
 
-from tutorial_lib.layers.local_attention import MapLayer, WindowAttention, from_windows, to_windows
+from tutorial_lib.layers.local_attention import LocalAttention, MapLayer, check_map
 from tutorial_lib.layers.multi_head_attention import MultiHeadAttention
 from tutorial_lib.layers.patches import PatchEmbedding
-from tutorial_lib.layers.windows import PatchMerging
+from tutorial_lib.layers.windows import PatchMerging, window_partition, window_reverse
 
 
 class CrossPatchAttention(MultiHeadAttention):
@@ -28,9 +28,12 @@ class CrossPatchAttention(MultiHeadAttention):
         EncoderLayer hands on, is None"""
         if mask is not None:
             raise ValueError("CrossPatchAttention takes no mask of tokens, expected None")
-        patches = to_windows(x, self.patch).permute(0, 3, 1, 2)  # (B, dim, n, patch²)
+        check_map(x, self.patch)
+        patches = window_partition(x, self.patch, self.patch).permute(
+            0, 3, 1, 2
+        )  # (B, dim, n, patch²)
         heard = super().forward(patches.flatten(0, 1)).view_as(patches)
-        return from_windows(heard.permute(0, 2, 3, 1), *x.shape[1:3])
+        return window_reverse(heard.permute(0, 2, 3, 1), self.patch, self.patch, *x.shape[1:3])
 
 
 class CAT(nn.Module):
@@ -75,8 +78,8 @@ class CAT(nn.Module):
 def cat_block(dim, heads, patch, hidden):
     """IPSA, CPSA, IPSA, each an encoder layer with its own feed-forward network: three layers"""
     attentions = (
-        WindowAttention(dim, heads, patch, relative=True),
+        LocalAttention(dim, heads, patch, relative=True),
         CrossPatchAttention(patch),
-        WindowAttention(dim, heads, patch, relative=True),
+        LocalAttention(dim, heads, patch, relative=True),
     )
     return [MapLayer(attention, dim, hidden) for attention in attentions]

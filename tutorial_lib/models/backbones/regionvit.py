@@ -8,11 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tutorial_lib.layers.local_attention import from_windows, to_windows
 from tutorial_lib.layers.multi_head_attention import MultiHeadAttention
 from tutorial_lib.layers.patches import PatchEmbedding
 from tutorial_lib.layers.positions import RelativeBias
 from tutorial_lib.layers.transformer import FeedForward, Residual
+from tutorial_lib.layers.windows import window_partition, window_reverse
 
 EPS = 1e-6  # of the norms in and after the layers; those between stages have 1e-5
 
@@ -112,9 +112,11 @@ class RegionViT(nn.Module):
     def run_stage(self, stage, regional, local):
         """The layers of one stage: maps (B, rows, columns, dim) and (B, rows · window,
         columns · window, dim)  ->  the same"""
-        tokens, locals_ = regional.flatten(1, 2), to_windows(local, self.window)
+        tokens, locals_ = regional.flatten(1, 2), window_partition(local, self.window, self.window)
         if tokens.shape[1] != locals_.shape[1]:
             raise ValueError(f"{tokens.shape[1]} regional tokens for {locals_.shape[1]} regions")
         for layer in stage:
             tokens, locals_ = layer(tokens, locals_)
-        return tokens.view_as(regional), from_windows(locals_, *local.shape[1:3])
+        return tokens.view_as(regional), window_reverse(
+            locals_, self.window, self.window, *local.shape[1:3]
+        )

@@ -6,9 +6,9 @@ Han et al., Transformer in Transformer (NeurIPS 2021, 2103.00112), section 2.2.
 import torch
 from torch import nn
 
-from tutorial_lib.layers.local_attention import to_windows
 from tutorial_lib.layers.positions import LearnedPositions, table
 from tutorial_lib.layers.transformer import EncoderLayer
+from tutorial_lib.layers.windows import window_partition
 
 
 class PixelEmbedding(nn.Module):
@@ -31,7 +31,9 @@ class PixelEmbedding(nn.Module):
 
     def forward(self, images):
         """images (B, channels, H, W), multiples of the patch  ->  (B, n, m, dim)"""
-        patches = to_windows(images.permute(0, 2, 3, 1), self.patch)  # (B, n, patch², channels)
+        patches = window_partition(
+            images.permute(0, 2, 3, 1), self.patch, self.patch
+        )  # (B, n, patch², channels)
         alone = patches.flatten(0, 1).mT.unflatten(2, (self.patch, self.patch))
         tokens = self.project(alone).flatten(2).mT + self.positions()  # (B · n, m, dim)
         return tokens.unflatten(0, patches.shape[:2])

@@ -8,7 +8,7 @@ Conditional Positional Encodings for Vision Transformers (2102.10882). Tokens ar
 
 from torch import nn
 
-from tutorial_lib.layers.local_attention import MapLayer, WindowAttention, check_map
+from tutorial_lib.layers.local_attention import LocalAttention, MapLayer, check_map
 from tutorial_lib.layers.multi_head_attention import MultiHeadAttention
 from tutorial_lib.layers.patches import PatchEmbedding
 
@@ -105,7 +105,7 @@ class Stage(nn.Module):
         self.layers = nn.ModuleList()
         for i in range(depth):
             if window is not None and i % 2 == 0:
-                attention = WindowAttention(dim, heads, window, relative=False)
+                attention = LocalAttention(dim, heads, window, relative=False)
             else:
                 attention = SubsampledAttention(dim, heads, k)
             self.layers.append(MapLayer(attention, dim, ratio * dim, EPS))
