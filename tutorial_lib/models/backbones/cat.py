@@ -29,9 +29,8 @@ class CrossPatchAttention(MultiHeadAttention):
         if mask is not None:
             raise ValueError("CrossPatchAttention takes no mask of tokens, expected None")
         check_map(x, self.patch)
-        patches = window_partition(x, self.patch, self.patch).permute(
-            0, 3, 1, 2
-        )  # (B, dim, n, patch²)
+        patches = window_partition(x, self.patch, self.patch)  # (B, n, patch², dim)
+        patches = patches.permute(0, 3, 1, 2)  # (B, dim, n, patch²)
         heard = super().forward(patches.flatten(0, 1)).view_as(patches)
         return window_reverse(heard.permute(0, 2, 3, 1), self.patch, self.patch, *x.shape[1:3])
 

@@ -117,6 +117,5 @@ class RegionViT(nn.Module):
             raise ValueError(f"{tokens.shape[1]} regional tokens for {locals_.shape[1]} regions")
         for layer in stage:
             tokens, locals_ = layer(tokens, locals_)
-        return tokens.view_as(regional), window_reverse(
-            locals_, self.window, self.window, *local.shape[1:3]
-        )
+        local = window_reverse(locals_, self.window, self.window, *local.shape[1:3])
+        return tokens.view_as(regional), local

@@ -31,9 +31,8 @@ class PixelEmbedding(nn.Module):
 
     def forward(self, images):
         """images (B, channels, H, W), multiples of the patch  ->  (B, n, m, dim)"""
-        patches = window_partition(
-            images.permute(0, 2, 3, 1), self.patch, self.patch
-        )  # (B, n, patch², channels)
+        images = images.permute(0, 2, 3, 1)
+        patches = window_partition(images, self.patch, self.patch)  # (B, n, patch², channels)
         alone = patches.flatten(0, 1).mT.unflatten(2, (self.patch, self.patch))
         tokens = self.project(alone).flatten(2).mT + self.positions()  # (B · n, m, dim)
         return tokens.unflatten(0, patches.shape[:2])
