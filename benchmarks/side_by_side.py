@@ -127,6 +127,7 @@ def prepare(method, mode):
 def answers(method, inputs, mode):
     """What a method gives and, in training, the gradients of the inputs."""
     prepare(method, mode)
+    torch.manual_seed(0)  # the same dropout for all
     if mode == FORWARD:
         return parts(forward(method, inputs))
     inputs = [x.detach().clone().requires_grad_() for x in inputs]
