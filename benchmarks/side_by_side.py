@@ -37,6 +37,7 @@ from tutorial_lib.measuring import benchmarking, records
 from tutorial_lib.training.device import best_device
 
 MODES = FORWARD, STEP = "forward", "training step"
+OURS = "ours", "ours, compiled", "floats"  # the last is what an int8 map is made from
 
 
 @dataclass
@@ -149,15 +150,16 @@ def agree(what, contest):
                     sys.exit(f"{what}, {mode}: {name} is off by {error:.1e} of the norm")
 
 
-def turns(calls, repeats, device):
-    """name -> the seconds of each turn, after one turn that is not counted"""
-    seconds = {name: [] for name in calls}
+def turns(calls, device, quick):
+    """name -> the seconds of each turn, after one turn that is not counted: 9 to 60 turns, about
+    three seconds' worth, or 2 in a quick run"""
     clock = time.thread_time if torch.get_num_threads() == 1 else time.perf_counter
-    for turn in range(repeats + 1):
+    once = partial(benchmarking.median_seconds, repeats=1, warmup=0, device=device, clock=clock)
+    first = sum(once(call) for call in calls.values())
+    seconds = {name: [] for name in calls}
+    for turn in range(2 if quick else min(60, max(9, int(3 / first)))):
         for name, call in sorted(calls.items(), reverse=turn % 2):  # nobody is always first
-            found = benchmarking.median_seconds(call, 1, 0, device, clock)
-            if turn:
-                seconds[name].append(found)
+            seconds[name].append(once(call))
     return seconds
 
 
@@ -170,7 +172,7 @@ def operations(contest, mode):
     return counter.get_total_flops()
 
 
-def measure(what, contest, mode, dtype, limit, repeats):
+def measure(what, contest, mode, dtype, limit, quick):
     """A row for each method. limit  FLOP/s that the device reaches; dtype  of autocast"""
     device = contest.inputs[0].device
     for method in contest.methods.values():
@@ -181,7 +183,7 @@ def measure(what, contest, mode, dtype, limit, repeats):
             return CALLS[mode](method, contest.inputs)
 
     calls = {name: partial(call, method) for name, method in contest.methods.items()}
-    seconds, flops = turns(calls, repeats, device), operations(contest, mode)
+    seconds, flops = turns(calls, device, quick), operations(contest, mode)
     for name, found in seconds.items():
         median = statistics.median(found)
         yield {
@@ -219,12 +221,13 @@ def line(row):
 
 
 def run(name, contests, arguments=None):
-    """Run contests and write results/NAME-DEVICE.json.
+    """Run contests and write results/NAME-DEVICE.json; a part of them, or a quick run, is written
+    only where --out says so.
 
     contests  name -> a function (device, quick) -> a Contest; quick makes a small one
     """
     options = arguments_of(name, arguments)
-    device, repeats = options.device, 2 if options.quick else 15
+    device = options.device
     if device.type == "cpu":
         torch.set_num_threads(1)
     chosen = {what: make for what, make in contests.items() if options.only.lower() in what.lower()}
@@ -232,7 +235,7 @@ def run(name, contests, arguments=None):
         sys.exit(f"no contest with {options.only!r} in its name; there are: {', '.join(contests)}")
     dtypes = ["float32", "bfloat16"] if device.type == "cuda" else ["float32"]
     limits = {dtype: limit_of(device, dtype) for dtype in dtypes}
-    rows, sizes, bar = [], {}, tqdm(chosen.items())
+    rows, sizes, bar = [], {}, tqdm(chosen.items(), disable=None)  # no bar into a file
     for what, make in bar:
         bar.set_description(what)
         torch.manual_seed(0)
@@ -244,14 +247,23 @@ def run(name, contests, arguments=None):
         tqdm.write("\n".join([what, *(f"  {sentence}" for sentence in contest.absent)]))
         for mode, dtype in product(contest.modes, dtypes):
             limit = limits[dtype]["flops_per_second"]
-            for row in measure(what, contest, mode, dtype, limit, repeats):
+            for row in measure(what, contest, mode, dtype, limit, options.quick):
                 rows.append(row)
                 tqdm.write(line(row))
+    print("\n".join(slower(rows)))
     machine = benchmarking.machine(device)
-    path = options.out or records.result_file(name, machine)
-    size = sizes if len(contests) > 1 else sizes[what]
-    records.save(path, rows, machine, size=size, limits=limits, quick=options.quick)
-    print(f"wrote {path}")
+    whole = not (options.only or options.quick)
+    if path := options.out or (whole and records.result_file(name, machine)):
+        size = sizes if len(contests) > 1 else sizes[what]
+        records.save(path, rows, machine, size=size, limits=limits, quick=options.quick)
+        print(f"wrote {path}")
+
+
+def slower(rows):
+    """A line for each row of other code that takes less than 0.97 of our time."""
+    rows = [row for row in rows if row["times_ours"] < 0.97 and row["method"] not in OURS]
+    found = [f"  {row['what']}:{line(row)}" for row in rows]
+    return ["Faster than ours:", *found] if found else ["Nothing is faster than ours."]
 
 
 def limit_of(device, dtype):
