@@ -170,7 +170,9 @@ def test_machine_can_be_written_and_dated():
 
 
 def test_limits_are_positive(monkeypatch):
-    monkeypatch.setattr(benchmarking, "median_seconds", lambda fn, device, clock: fn() is None or 0.5)
+    monkeypatch.setattr(
+        benchmarking, "median_seconds", lambda fn, device, clock: fn() is None or 0.5
+    )
     limits = benchmarking.device_limits("cpu")
     assert limits["dtype"] == "float32"
     assert limits["flops_per_second"] > 0 and limits["bytes_per_second"] > 0
