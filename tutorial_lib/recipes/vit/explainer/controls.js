@@ -49,9 +49,19 @@ const tokenAt = event => {
   return 1 + row * GRID + column;
 };
 
-// A soft round brush, 3 pixels wide; erasing makes black.
-function paint(row, column) {
+// A soft round brush, 3 pixels wide, drawn along a line; erasing makes black.
+function paint([row, column], from = [row, column]) {
   const pixels = [...shown.pixels], ink = shown.tool === "draw" ? Number($("grey").value) : 0;
+  const steps = Math.max(1, Math.abs(row - from[0]), Math.abs(column - from[1]));
+  for (let i = 1; i <= steps; i++) {
+    const along = axis => Math.round(from[axis] + ([row, column][axis] - from[axis]) * i / steps);
+    dab(pixels, ink, along(0), along(1));
+  }
+  const patch = Math.floor(row / PATCH) * GRID + Math.floor(column / PATCH);
+  change({ pixels, brush: row * SIDE + column, token: 1 + patch, over: null }, true);
+}
+
+function dab(pixels, ink, row, column) {
   for (let r = row - 1; r <= row + 1; r++) {
     for (let c = column - 1; c <= column + 1; c++) {
       if (r < 0 || c < 0 || r >= SIDE || c >= SIDE) continue;
@@ -59,19 +69,18 @@ function paint(row, column) {
       pixels[r * SIDE + c] += share * (ink - pixels[r * SIDE + c]);
     }
   }
-  change({ pixels, brush: row * SIDE + column, token: 1 + Math.floor(row / PATCH) * GRID
-    + Math.floor(column / PATCH), over: null }, true);
 }
 
 const picture = $("picture"), looking = () => shown.tool === "look";
+const brush = () => [Math.floor(shown.brush / SIDE), shown.brush % SIDE];
 picture.onpointermove = event => {
   if (looking() && event.pointerType !== "touch") change({ over: tokenAt(event) });
-  if (!looking() && event.buttons) paint(...cellAt(event, SIDE));
+  if (!looking() && event.buttons) paint(cellAt(event, SIDE), brush());
 };
 picture.onpointerdown = event => {
   if (looking()) return;
   picture.setPointerCapture(event.pointerId);
-  paint(...cellAt(event, SIDE));
+  paint(cellAt(event, SIDE));
 };
 picture.onpointerleave = () => change({ over: null });
 picture.onclick = event => {
@@ -84,7 +93,7 @@ picture.onkeydown = event => {
   const move = MOVES[event.key];
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "Home") change({ token: 0, over: null });
-  else if (event.key === " " && !looking()) paint(Math.floor(shown.brush / SIDE), shown.brush % SIDE);
+  else if (event.key === " " && !looking()) paint(brush());
   else if (move && looking()) change({ token: 1 + step(token() - 1, move, GRID), over: null });
   else if (move) change({ brush: step(shown.brush, move, SIDE) });
   else return;
@@ -95,6 +104,7 @@ function step(at, [down, right], cells) {
   return clamp(Math.floor(at / cells) + down, cells) * cells + clamp(at % cells + right, cells);
 }
 
+$("patches").onclick = event => change({ token: tokenAt(event), over: null });
 $("matrix").onpointermove = event => change({ over: cellAt(event, TOKENS)[0] });
 $("matrix").onpointerleave = () => change({ over: null });
 $("matrix").onclick = event => change({ token: cellAt(event, TOKENS)[0], over: null });

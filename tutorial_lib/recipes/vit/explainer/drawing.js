@@ -23,9 +23,11 @@ function store(pixels) {
   pen.putImageData(image, 0, 0);
 }
 
-function paintPicture(pen, size, top = 0) {
+function paintPicture(pen, size, top, dim) {
   pen.imageSmoothingEnabled = false;
   pen.drawImage(stored, 0, top, size, size);
+  pen.fillStyle = `rgba(0, 0, 0, ${dim})`;
+  pen.fillRect(0, top, size, size);
 }
 
 function frame(pen, x, y, size) {
@@ -54,12 +56,8 @@ function markToken(pen, token, size, top = 0) {
 // The large picture; the brush, if there is one, is a pixel that it stands on.
 function drawPicture(canvas, { shares, token, brush }) {
   const [pen, size] = sharp(canvas), cell = size / GRID;
-  paintPicture(pen, size);
-  if (shares) {
-    pen.fillStyle = "rgba(0,0,0,.25)";
-    pen.fillRect(0, 0, size, size);
-    paintShares(pen, shares, size);
-  }
+  paintPicture(pen, size, 0, shares ? 0.35 : 0);
+  if (shares) paintShares(pen, shares, size);
   pen.strokeStyle = "rgba(160,160,160,.35)";
   pen.lineWidth = 1;
   for (let i = 1; i < GRID; i++) {
@@ -74,7 +72,7 @@ function drawPicture(canvas, { shares, token, brush }) {
 // A small one, with a square for the class token above it.
 function drawMap(canvas, shares, token) {
   const [pen, size] = sharp(canvas), cell = size / GRID, top = (1 + GAP) * cell;
-  paintPicture(pen, size, top);
+  paintPicture(pen, size, top, 0.5);
   paintShares(pen, shares, size, top);
   pen.fillStyle = "#777";
   pen.fillRect(0, 0, cell, cell);

@@ -70,11 +70,11 @@ function showPatch() {
 function showToken() {
   const t = token(), position = model.positions[t];
   const rows = t === 0
-    ? [["class token, learned", model.classToken], ["+ its position, learned", position]]
-    : [["16 pixels, mean 0, spread 1", trace.patches[t - 1]],
-       ["× 16 × 64 learned numbers", trace.embedded[t - 1]],
-       ["+ position of this place", position]];
-  rows.push(["= the token, 64 numbers", trace.tokens[t]]);
+    ? [["class token, learned", model.classToken], ["+ position, learned", position]]
+    : [["16 pixels, normalised", trace.patches[t - 1]],
+       ["times a learned table", trace.embedded[t - 1]],
+       ["+ position, learned", position]];
+  rows.push(["= the token", trace.tokens[t]]);
   $("strips").replaceChildren();
   for (const [text, values] of rows) {
     const strip = make("div", $("strips"), { className: "strip" });
@@ -136,7 +136,7 @@ function showLens() {
     make("th", row, { textContent: name, scope: "row" });
     for (const column of columns) {
       make("td", row, { textContent: percent(column[i]) })
-        .style.background = `rgba(${heat}, ${0.75 * column[i]})`;
+        .style.background = `rgba(${heat}, ${0.55 * column[i]})`;
     }
   });
 }
