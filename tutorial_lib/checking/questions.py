@@ -1,0 +1,167 @@
+"""Which mistake is it? Questions made from an exercise's bank of known mistakes.
+
+A question shows a case, what was expected and what a mistake gives instead, and four causes to
+choose from: that mistake and three others, each of which gives something else on this very case, in
+the digits that are shown. So it can be decided, with pencil and paper if need be.
+"""
+
+import re
+import warnings
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from tutorial_lib.checking.comparing import as_array, parts
+from tutorial_lib.checking.running import call
+
+CHOICES = 4
+MOST = {"case": 48, "value": 36}  # numbers that a reader can take in
+SECONDS = 2  # for a mistake on a case that is so small
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of the causes: a known mistake and what it gives on the question's case."""
+
+    name: str  # of the mistake in the bank
+    cause: str  # what it does, in a sentence or two
+    message: str  # all that the exercise's check would say
+    value: object
+    right: bool
+
+
+@dataclass(frozen=True)
+class Question:
+    exercise: str  # its key: "self_attention.softmax"
+    case: dict  # the arguments by name
+    expected: object
+    choices: tuple[Choice, ...]  # in the order in which they are shown
+
+    @property
+    def answer(self) -> int:
+        """The place of the right choice."""
+        return next(i for i, choice in enumerate(self.choices) if choice.right)
+
+
+def questions(exercise, count: int, seed: int = 0) -> list[Question]:
+    """Up to `count` questions on an exercise, each about another mistake; [] where its bank, or the
+    size of its cases, allows none. The same seed gives the same questions."""
+    if not _is_plain_function(exercise):
+        return []
+    rng = np.random.default_rng([seed, zlib.crc32(f"{exercise.slug}.{exercise.name}".encode())])
+    found, used = [], set()
+    for case, expected, given in _telling_cases(exercise):
+        for mistake in rng.permutation(np.array(list(given), dtype=object)):
+            if len(found) == count:
+                return found
+            if mistake not in used:
+                used.add(mistake)
+                found.append(_question(exercise, case, expected, given, mistake, rng))
+    return found
+
+
+def _is_plain_function(exercise) -> bool:
+    """Whether an answer is called with the case as it is shown, as a module or a kernel is not."""
+    return exercise.as_function(exercise.reference) is exercise.reference
+
+
+def _telling_cases(exercise) -> Iterator[tuple]:
+    """(case, expected, mistakes by name and what they give) for each case that can be shown and on
+    which enough mistakes give something of their own; first those whose axes can be told apart."""
+    cases = [case for case in exercise.all_cases() if _can_be_shown(case, MOST["case"])]
+    for case in sorted(cases, key=lambda case: (_axes_of_one(case), _numbers(case))):
+        expected = _quietly(exercise.reference, case)
+        if expected.error or not _can_be_shown(expected.value):
+            continue
+        texts, given = {text_of(expected.value)}, {}
+        for mistake in exercise.mistakes:
+            outcome = _quietly(mistake.answer, case)
+            if outcome.error or outcome.changed or not _can_be_shown(outcome.value):
+                continue
+            if (text := text_of(outcome.value)) not in texts:
+                texts.add(text)
+                given[mistake.name] = mistake, outcome.value
+        if len(given) >= CHOICES:
+            yield case, expected.value, given
+
+
+def _quietly(function, case: dict):
+    """What a call gives, without the warnings that a mistake may well cause."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return call(function, case, seconds=SECONDS)
+
+
+def _question(exercise, case, expected, given, name, rng) -> Question:
+    others = [other for other in given if other != name]
+    chosen = [name, *rng.choice(others, CHOICES - 1, replace=False)]
+    choices = tuple(
+        Choice(mistake.name, cause_of(mistake.message), mistake.message, value, key == name)
+        for key in rng.permutation(chosen)
+        for mistake, value in [given[key]]
+    )
+    return Question(f"{exercise.slug}.{exercise.name}", case, expected, choices)
+
+
+def cause_of(message: str) -> str:
+    """What a mistake does: the first sentence of its message, or the first two where that one only
+    says where it does no harm. What follows are questions that lead on."""
+    message = re.sub(r" \(look at [^)]*\)", "", message)  # which is another case than this one
+    sentences = re.split(r"(?<=[.?!]) (?=[A-Z`|])", message)
+    if sentences[0].startswith("Right ") and ":" not in sentences[0]:
+        return " ".join(sentences[:2])
+    return sentences[0]
+
+
+def _numbers(value) -> int:
+    """How many numbers a case or a value shows."""
+    if isinstance(value, (dict, tuple, list)):
+        return sum(_numbers(part) for part in parts(value).values())
+    return int(np.prod(getattr(value, "shape", ())))
+
+
+def _axes_of_one(case: dict) -> int:
+    """How many axes hold a single number: along them a sum or a softmax tells nothing."""
+    return sum(getattr(value, "shape", ()).count(1) for value in case.values())
+
+
+def _can_be_shown(value, most: int = MOST["value"]) -> bool:
+    """Whether it is numbers and words throughout, and few enough."""
+    if isinstance(value, (dict, tuple, list)):
+        return _numbers(value) <= most and all(
+            _can_be_shown(x, most) for x in parts(value).values()
+        )
+    if value is None or isinstance(value, str):
+        return True
+    return as_array(value) is not None and _numbers(value) <= most
+
+
+def text_of(value) -> str:
+    """A value as it is shown: two that give the same text cannot be told apart by a reader."""
+    if isinstance(value, (dict, tuple, list)):
+        return "; ".join(f"{name}: {text_of(part)}" for name, part in parts(value).items())
+    array = as_array(value)
+    if array is None:
+        return str(value)
+    return f"{array.shape} {' '.join(number(x) for x in array.flat)}"
+
+
+def number(x) -> str:
+    """A number in three or four digits, whole numbers in full."""
+    x = x.item() if isinstance(x, np.generic) else x
+    if isinstance(x, bool):
+        return str(x)
+    if isinstance(x, complex):
+        return f"{number(x.real)} + {number(x.imag)}i"
+    if not np.isfinite(x):
+        return {"nan": "NaN", "inf": "∞", "-inf": "−∞"}[str(float(x))]
+    size = abs(x)
+    if x == int(x) and size < 1e7:
+        text = str(int(x))
+    elif size >= 1e5 or size < 5e-4:
+        text = f"{x:.1e}".replace("e+0", "e").replace("e-0", "e-").replace("e+", "e")
+    else:
+        text = f"{x:.{3 if size < 10 else 2 if size < 100 else 1}f}"
+    return text.replace("-", "−")
