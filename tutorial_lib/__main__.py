@@ -161,7 +161,10 @@ def run_review(options):
 
     workspace.sync(ROOT)
     os.chdir(ROOT / "work")  # where answers are recorded
-    review.run(ROOT / "work", progress.course_exercises())
+    try:
+        review.run(ROOT / "work", progress.course_exercises())
+    except OSError as error:
+        raise ValueError(f"your reviews could not be read or written: {error}") from error
 
 
 def run_quiz(options):

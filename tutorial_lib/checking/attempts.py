@@ -8,7 +8,7 @@ import contextlib
 import json
 import os
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 FILE, REVIEWS = "progress.jsonl", "reviews.jsonl"
@@ -86,23 +86,24 @@ def load(folder: Path | None = None) -> Progress:
         found, progress.broken = entries(Path(folder, FILE))
     except OSError as error:  # the table still comes, and says so
         return Progress(unreadable=error.strerror or str(error))
-    for key, passed, at in found:
+    for key, passed, day in found:
         history = progress.exercises.setdefault(key, History())
         history.attempts += 1
         if passed and history.solved is None:
-            history.solved = at[:10]
+            history.solved = day
     return progress
 
 
 def entries(path: Path) -> tuple[list[tuple[str, bool, str]], int]:
-    """The lines of a file, as (exercise's key, passed, when), and how many could not be read; none
-    where there is no file. Raises OSError for a file that cannot be opened."""
+    """The lines of a file, as (exercise's key, passed, ISO date), and how many could not be read;
+    none where there is no file. Raises OSError for a file that cannot be opened."""
     found, broken = [], 0
     lines = path.read_bytes().splitlines() if path.exists() else []
     for line in filter(bytes.strip, lines):
         try:
             entry = json.loads(line)
-            found.append((str(entry["exercise"]), bool(entry["passed"]), str(entry["at"])))
+            day = date.fromisoformat(str(entry["at"])[:10]).isoformat()
+            found.append((str(entry["exercise"]), bool(entry["passed"]), day))
         except (ValueError, KeyError, TypeError):
             broken += 1
     return found, broken

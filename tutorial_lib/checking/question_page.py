@@ -56,10 +56,7 @@ def _choice(choice: Choice, came) -> str:
     if choice.right:
         told = f"<b>Yes.</b> {_prose(choice.message)}"
     else:
-        told = (
-            "<b>No.</b> That gives the following; marked is what differs from what came."
-            f'<div class="which-parts">{_parts(choice.value, came)}</div>'
-        )
+        told = f'<div class="which-parts">{_named("No. That gives", choice.value, came)}</div>'
     kind = "right" if choice.right else "wrong"
     return (
         f'<details class="{kind}"><summary>{_prose(choice.cause)}</summary>'

@@ -38,9 +38,12 @@ def schedule(folder: Path, exercises: list[tuple]) -> list[Item]:
     """Every solved exercise of a learner's copy, what is due first in front.
 
     exercises  (chapter, its exercises), as `progress.course_exercises` gives them
-    Raises OSError where what was asked cannot be read.
+    Raises OSError where what was solved or asked cannot be read.
     """
-    solved = attempts.load(folder).exercises
+    progress = attempts.load(folder)
+    if progress.unreadable:
+        raise OSError(f"{attempts.FILE} could not be read: {progress.unreadable}")
+    solved = progress.exercises
     reviews, _ = attempts.entries(Path(folder, attempts.REVIEWS))
     items = []
     for task in (task for _, tasks in exercises for task in tasks):
@@ -48,11 +51,15 @@ def schedule(folder: Path, exercises: list[tuple]) -> list[Item]:
         if key not in solved or solved[key].solved is None:
             continue
         box, last, asked = 0, solved[key].solved, 0
-        for passed, at in ((passed, at) for name, passed, at in reviews if name == key):
-            box, last, asked = min(box + 1, len(BOXES) - 1) if passed else 0, at[:10], asked + 1
+        for passed, day in ((passed, day) for name, passed, day in reviews if name == key):
+            box, last, asked = _next(box, passed), day, asked + 1
         due = date.fromisoformat(last) + timedelta(days=BOXES[box])
         items.append(Item(key, task, box, due, asked))
     return sorted(items, key=lambda item: item.due)
+
+
+def _next(box: int, right: bool) -> int:
+    return min(box + 1, len(BOXES) - 1) if right else 0
 
 
 def told(items: list[Item], today: date) -> str:
@@ -132,5 +139,5 @@ def write_again(item: Item, folder: Path) -> bool:
 def settle(item: Item, right: bool) -> None:
     """Record an answer, and say when the exercise comes again."""
     attempts.record(item.key, right, attempts.REVIEWS)
-    days = BOXES[min(item.box + 1, len(BOXES) - 1) if right else 0]
+    days = BOXES[_next(item.box, right)]
     print(f"It comes again {'tomorrow' if days == 1 else f'in {days} days'}.")
