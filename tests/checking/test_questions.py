@@ -13,7 +13,7 @@ from tutorial_lib.course.progress import exercises_of
 
 
 def with_mistakes():
-    """`centre`, with five mistakes: two that agree on whole rows and one that raises."""
+    """`centre`, with seven mistakes: two that agree, one that raises and one that gives a list."""
     exercise = make()
     bank = {
         "no_mean": lambda x: x + 0,
@@ -22,6 +22,7 @@ def with_mistakes():
         "half_again": lambda x: x - 0.5 * x.mean(axis=-1, keepdims=True),
         "of_columns": lambda x: x - x.mean(axis=0, keepdims=True),
         "raises": lambda x: 1 / 0,
+        "plain_list": lambda x: [float(n) for n in (x + 1).flat],
     }
     for name, function in bank.items():
         function.__name__ = name
@@ -35,7 +36,7 @@ def test_each_cause_gives_something_else_on_the_case_shown():
     assert len(found) >= 4 and len({q.choices[q.answer].name for q in found}) == len(found)
     for question in found:
         names = {choice.name for choice in question.choices}
-        assert len(names) == 4 and "raises" not in names
+        assert len(names) == 4 and not {"raises", "plain_list"} & names
         assert not {"half", "half_again"} <= names  # nobody could tell them apart
         texts = [text_of(choice.value) for choice in question.choices]
         assert len({text_of(question.expected), *texts}) == 5
