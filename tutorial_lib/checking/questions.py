@@ -1,8 +1,8 @@
 """Which mistake is it? Questions made from an exercise's bank of known mistakes.
 
 A question shows a case, what was expected and what a mistake gives instead, and four causes to
-choose from: that mistake and three others, each of which gives something else on this very case, in
-the digits that are shown. So it can be decided, with pencil and paper if need be.
+choose from: that mistake and three others, each of which gives something clearly else on this very
+case. So it can be decided, with pencil and paper if need be.
 """
 
 import re
@@ -18,6 +18,7 @@ from tutorial_lib.checking.running import call
 
 CHOICES = 4
 MOST = {"case": 48, "value": 36}  # numbers that a reader can take in
+APART = 0.02  # of the largest number: what a reader with rounded numbers can tell apart
 SECONDS = 2  # for a mistake on a case that is so small
 
 
@@ -75,15 +76,15 @@ def _telling_cases(exercise) -> Iterator[tuple]:
         expected = _quietly(exercise.reference, case)
         if expected.error or not _can_be_shown(expected.value):
             continue
-        texts, given = {text_of(expected.value)}, {}
+        given = {}
         for mistake in exercise.mistakes:
             outcome = _quietly(mistake.answer, case)
             if outcome.error or outcome.changed or not _can_be_shown(outcome.value):
                 continue
             if other_container(expected.value, outcome.value):
                 continue  # it may hold the right numbers, and would be seen at a glance
-            if (text := text_of(outcome.value)) not in texts:
-                texts.add(text)
+            seen = [expected.value, *(value for _, value in given.values())]
+            if all(told_apart(value, outcome.value) for value in seen):
                 given[mistake.name] = mistake, outcome.value
         if len(given) >= CHOICES:
             yield case, expected.value, given
@@ -140,14 +141,21 @@ def _can_be_shown(value, most: int = MOST["value"]) -> bool:
     return as_array(value) is not None and _numbers(value) <= most
 
 
-def text_of(value) -> str:
-    """A value as it is shown: two that give the same text cannot be told apart by a reader."""
-    if isinstance(value, (dict, tuple, list)):
-        return "; ".join(f"{name}: {text_of(part)}" for name, part in parts(value).items())
-    array = as_array(value)
-    if array is None:
-        return str(value)
-    return f"{array.shape} {' '.join(number(x) for x in array.flat)}"
+def told_apart(a, b) -> bool:
+    """Whether a reader can tell two values apart, who computes with the rounded numbers shown."""
+    if isinstance(a, (dict, tuple, list)) and isinstance(b, (dict, tuple, list)):
+        a, b = parts(a), parts(b)
+        return a.keys() != b.keys() or any(told_apart(a[name], b[name]) for name in a)
+    x, y = as_array(a), as_array(b)
+    if x is None or y is None:
+        return type(a) is not type(b) or a != b
+    if x.shape != y.shape or x.dtype.kind != "f":  # whole numbers can be computed exactly
+        return not np.array_equal(x, y)
+    finite = np.isfinite(x) & np.isfinite(y)
+    if not np.array_equal(x[~finite], y[~finite], equal_nan=True):
+        return True
+    x, y = x[finite], y[finite]
+    return x.size > 0 and np.abs(x - y).max() > APART * max(np.abs(x).max(), np.abs(y).max())
 
 
 def number(x) -> str:
