@@ -1,0 +1,9 @@
+"""Chapter 07, local and global: what is asked, how it is tried, and what people get wrong."""
+
+from tutorial_lib.exercises import in_files
+
+FILES = {  # in the order of the chapter: an exercise and the file that holds it
+    # the family: Twins, CAT, RegionViT
+    # the labs
+}
+__all__, __getattr__, __dir__ = in_files(__name__, FILES)

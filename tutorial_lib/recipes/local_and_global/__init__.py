@@ -1,0 +1,1 @@
+"""The long trainings of chapter 07, and what makes its records."""
