@@ -1,1 +1,1 @@
-"""The long trainings of chapter 07, and what makes its records."""
+"""What measures the records of chapter 07."""
