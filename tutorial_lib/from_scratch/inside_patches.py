@@ -45,7 +45,8 @@ def pixels_to_patch(Y, weights):
 def pixels_to_patch_backward(dout, Y, weights):
     """Every gradient of out = LN(FC(LN(vec(Y)))), from the patches back to their pixel tokens.
 
-    dout (B, n, D)  ∂L/∂out, the other arguments as in `pixels_to_patch`
+    dout (B, n, D)  ∂L/∂out; Y (B, n, m, c); weights  dict as in `pixels_to_patch`: gamma_in and
+    beta_in (m · c,), W (m · c, D), b and gamma_out (D,); what is added last has no say here
     ->  dict of dgamma_out, dbeta_out, db (D,), dW (m · c, D), dgamma_in, dbeta_in (m · c,) and
         dY (B, n, m, c)
 

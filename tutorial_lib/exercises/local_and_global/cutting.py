@@ -28,8 +28,8 @@ pixel_tokens = Exercise(
     minutes=12,
     cases=images_with_patches,
     hints=(
-        "A row of pixels is counted three times over: which row of patches, which row of squares in "
-        "the patch, which row of pixels in the square. Columns likewise. Make an axis of each.",
+        "A row of pixels is counted three times over: which row of patches, which row of squares "
+        "in the patch, which row of pixels in the square. Columns likewise. Make an axis of each.",
         "With k = P // s squares beside each other: `images.reshape(B, H // P, k, s, W // P, k, s, "
         "C)`. Then bring them into the order patch, square, pixel, each with its row before its "
         "column.",

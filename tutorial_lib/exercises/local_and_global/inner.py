@@ -101,8 +101,8 @@ def wrong_way_back(Y, W_Q, W_K, W_V):
 
 
 @inner_attention.mistake(
-    """The weights are right, and what they average is the tokens themselves: W_V is never used. What
-    does a token say?"""
+    """The weights are right, and what they average is the tokens themselves: W_V is never used.
+    What does a token say?"""
 )
 def without_values(Y, W_Q, W_K, W_V):
     return attention(Y @ W_Q, Y @ W_K, Y)[0]
