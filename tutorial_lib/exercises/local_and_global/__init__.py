@@ -4,6 +4,11 @@ from tutorial_lib.exercises import in_files
 
 FILES = {  # in the order of the chapter: an exercise and the file that holds it
     # the family: Twins, CAT, RegionViT
+    "SubsampledAttention": "summaries",
+    "twins_cost": "costs",
+    "PositionGenerator": "borders",
+    "channel_patches": "channels",
+    "RegionalToLocal": "regions",
     # the labs
 }
 __all__, __getattr__, __dir__ = in_files(__name__, FILES)
