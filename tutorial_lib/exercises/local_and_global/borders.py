@@ -132,10 +132,20 @@ class RepeatsTheBorder(_Parts):
         return self.padded(image, "replicate")
 
 
-@PositionGenerator.mistake("""There is an activation behind the convolution; the task has none.""")
+@PositionGenerator.mistake(
+    """There is a ReLU behind the convolution; the task has no activation."""
+)
 class Bends(_Parts):
     def convolved(self, image):
         return super().convolved(image).relu()
+
+
+@PositionGenerator.mistake(
+    """There is a GELU behind the convolution; the task has no activation."""
+)
+class BendsSmoothly(_Parts):
+    def convolved(self, image):
+        return F.gelu(super().convolved(image))
 
 
 @PositionGenerator.mistake(

@@ -123,6 +123,15 @@ def channels_in_the_token(x, p):
 
 
 @channel_patches.mistake(
+    """The channels are still in the tokens, side by side: your tokens are whole patches. CPSA gives
+    each channel an attention of its own: where does the channel's axis belong?"""
+)
+def channels_first_in_the_token(x, p):
+    B, H, W, dim = x.shape
+    return _cut(x, p, (0, 1, 3, 5, 2, 4), (B, -1, p * p * dim))
+
+
+@channel_patches.mistake(
     """Your batch is the patches, and inside a patch its tokens attend: that is CAT's *inner*
     attention, IPSA."""
 )

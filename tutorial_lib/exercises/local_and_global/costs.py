@@ -93,6 +93,15 @@ def everybody_answers(height, width, k, dim):
 
 @twins_cost.mistake("""Your windows hold k tokens. They are squares: how many tokens has one?""")
 def windows_of_k_tokens(height, width, k, dim):
+    wrong = _cost(height, width, k, dim, side=1)
+    return _cost(height, width, k, dim) | {"local_scores": wrong["local_scores"]}
+
+
+@twins_cost.mistake(
+    """Your windows hold k tokens, and your summaries are made of k. A window is a square: how many
+    tokens has one?"""
+)
+def summaries_of_k_tokens(height, width, k, dim):
     return _cost(height, width, k, dim, side=1)
 
 

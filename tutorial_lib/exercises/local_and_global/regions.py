@@ -144,6 +144,19 @@ class LocalsAskTheRegional(_Parts):
 
 
 @RegionalToLocal.mistake(
+    """Two things at once: your local tokens ask and the regional token alone answers, so that all
+    of them hear the same; and the regional token hears none of them. In R2L attention it is one of
+    1 + m tokens that attend to one another."""
+)
+class CrossAttention(_Parts):
+    def listen(self, x):
+        def attend(y):
+            return torch.cat([0 * y[:, :1], self.attention(y[:, 1:], y[:, :1])], dim=1)
+
+        return self.around_local(x, attend)
+
+
+@RegionalToLocal.mistake(
     """All tokens of all regions attend to one another in your second step. Then the regional
     tokens have no work left, and it costs n times as much. What keeps a region by itself?"""
 )

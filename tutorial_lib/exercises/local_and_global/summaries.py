@@ -156,6 +156,28 @@ class SummariesAsk(_Parts):
 
 
 @SubsampledAttention.mistake(
+    """Your summaries ask and the tokens answer, and what a summary heard is handed to its whole
+    window. Who asks in GSA, and who answers?"""
+)
+class TokensAnswerSummaries(_Parts):
+    def forward(self, x):
+        k = self.summarize.stride[0]
+        heard = self.attention(self.summaries(x), x.flatten(1, 2))
+        heard = heard.unflatten(1, (x.shape[1] // k, -1))
+        return heard.repeat_interleave(k, dim=1).repeat_interleave(k, dim=2)
+
+
+@SubsampledAttention.mistake(
+    """Your summaries are the means of their windows, and summarize is never called. A convolution
+    can weigh the k · k places differently; a mean cannot."""
+)
+class MeansOfWindows(_Parts):
+    def summaries(self, x):
+        k = self.summarize.stride[0]
+        return self.norm(self.listed(nn.functional.avg_pool2d(self.as_image(x), k)))
+
+
+@SubsampledAttention.mistake(
     """A token of yours hears the summary of its own window alone, and nothing from farther away.
     Over whom is the softmax?"""
 )
