@@ -3,6 +3,9 @@
 from tutorial_lib.exercises import in_files
 
 FILES = {  # in the order of the chapter: an exercise and the file that holds it
+    "unscrambled": "scrambling",
+    "pixel_tokens": "cutting",
+    "inner_attention": "inner",
     # the family: Twins, CAT, RegionViT
     "SubsampledAttention": "summaries",
     "twins_cost": "costs",
