@@ -12,6 +12,11 @@ FILES = {  # in the order of the chapter: an exercise and the file that holds it
     "rivals_step": "rivals",
     "tnt_from_nothing": "from_nothing",
     # the family: Twins, CAT, RegionViT
+    "SubsampledAttention": "summaries",
+    "twins_cost": "costs",
+    "PositionGenerator": "borders",
+    "channel_patches": "channels",
+    "RegionalToLocal": "regions",
     # the labs
     "pixels_to_patch_backward": "joining_backward",
 }
