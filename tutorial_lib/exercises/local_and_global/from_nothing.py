@@ -53,7 +53,7 @@ def tnt_from_nothing():
     """Build a transformer in a transformer from an empty cell and train it on textures.
     `textures(64, generator, side=16, patch=8, copies=1)` draws images (64, 1, 16, 16) of four
     patches and labels (64,) in 0 … 3, new ones each time. It gives logits (B, 4), has 10,000 to
-    200,000 parameters, and is right for at least 85 % of the test pictures, which you do not see.
+    200,000 parameters, and is right for at least 80 % of the test pictures, which you do not see.
     It has a method `pixels(images)` that gives pixel tokens (B, 4, tokens of a patch, features),
     two or more in each patch: each has heard of all pixels of its own patch, and of no other patch.
     What the model says of a picture is made of these tokens alone, and `forward` calls `pixels`.
@@ -93,7 +93,7 @@ def tnt_from_nothing():
     torch.manual_seed(0)
     built, generator = TNTFromNothing(), torch.Generator().manual_seed(0)
     optimizer = torch.optim.AdamW(built.parameters(), lr=3e-3)
-    for _ in range(steps(250)):
+    for _ in range(steps(400)):
         images, labels = textures(64, generator, side=16, patch=8, copies=1)
         loss = F.cross_entropy(built(images), labels)
         optimizer.zero_grad()
@@ -113,5 +113,5 @@ tnt_from_nothing = FromNothing(
         "the logits are made of the pixel tokens alone": reads_its_pixels_alone,
     },
     accuracy=accuracy,
-    wanted=0.85,
+    wanted=0.8,
 )
