@@ -5,7 +5,7 @@ START := $(firstword $(foreach p,python3 python python3.13 python3.12 python3.11
 RUN = @$(START) course.py $@ $(if $(PYTHON),--python "$(PYTHON)")
 CHAPTERS = $(if $(CH),--chapters "$(CH)")
 
-.PHONY: help lab test check progress doctor setup build new-chapter survey lock clean
+.PHONY: help lab test check progress doctor setup workshop room grade build new-chapter survey lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
@@ -31,6 +31,15 @@ doctor:  ## check this machine and the install; paste this into a bug report
 
 setup:  ## only set up
 	$(RUN)
+
+workshop:  ## teachers: a folder to hand out for CH="01 05 14"; ARGS=--wheels for no network
+	$(RUN) $(CHAPTERS) $(ARGS)
+
+room:  ## teachers: how far a room is, from the learners' folders in IN=folder
+	$(RUN) "$(IN)" $(ARGS)
+
+grade:  ## teachers: grade the notebooks and .py files in IN=folder
+	$(RUN) "$(IN)" $(CHAPTERS) $(ARGS)
 
 build:  ## authors: make the notebooks from chapters/*.md
 	$(RUN) $(CHAPTERS) $(ARGS)

@@ -170,8 +170,8 @@ class ChapterGrader:
         definition = own.of(task.name)
 
         def grade(state, message=""):
-            points = of if state == RIGHT else 0
-            return Grade(self.number, task.name, points, of, state, _clean(message))
+            points, most = (of if state == RIGHT else 0), (0 if state == UNGRADED else of)
+            return Grade(self.number, task.name, points, most, state, _clean(message))
 
         if isinstance(task, FromNothing):
             return grade(UNGRADED, "judged in the notebook or the editor, by what the model does")
@@ -290,7 +290,9 @@ def _taken_over(statement, source: Source):
 
 
 def _one_thread() -> None:
-    """A process that forks must not have begun to compute in several threads."""
+    """A process that forks must not have begun to compute in several threads; and kernels are
+    interpreted in it, as Triton decides when it is first imported."""
+    os.environ.setdefault("TRITON_INTERPRET", "1")
     import torch
 
     torch.set_num_threads(1)

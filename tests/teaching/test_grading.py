@@ -1,0 +1,219 @@
+"""Hand-ins graded by name: what a cell looks like changes nothing, and no trick earns a point."""
+
+import csv
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from tutorial_lib.teaching import reports
+from tutorial_lib.teaching.grading import Grade, HandIn
+
+ROOT = Path(__file__).parents[2]
+GIVEN = json.loads((ROOT / "chapters" / "00_start_here.ipynb").read_text(encoding="utf-8"))
+IMPORTS, CHECK = "import numpy as np", "weighted_mean = exercise.weighted_mean.check(weighted_mean)"
+MEAN = "def weighted_mean(values, weights):\n    return weights @ values / total(weights)"
+HELPER = "def total(weights):\n    return np.sum(weights)"
+WRONG = "def weighted_mean(values, weights):\n    return weights @ values / len(weights)"
+READER = '''class DigitReader(nn.Module):
+    def __init__(self, pixels, hidden, classes):
+        super().__init__()
+        self.first = nn.Linear(pixels, hidden)
+        self.second = nn.Linear(hidden, classes)
+
+    def forward(self, images):
+        return self.second(self.first(images.flatten(1)).relu())'''
+STEP = """def learning_step(model, optimizer, images, labels):
+    optimizer.zero_grad()
+    loss = F.cross_entropy(model(images), labels)
+    loss.backward()
+    optimizer.step()
+    return loss.item()"""
+STUB = next("".join(c["source"]) for c in GIVEN["cells"] if c["id"] == "exercise-weighted_mean")
+HONEST = [IMPORTS, HELPER, f"{MEAN}\n\n\n{CHECK}", READER, STEP]
+
+
+def mean(body, before=""):
+    """The cells of a hand-in with these lines in its function, the first argument's name `values`."""
+    lines = body.replace("\n", "\n    ")
+    return [IMPORTS, f"{before}\ndef weighted_mean(values, weights):\n    {lines}"]
+
+
+SAME = {  # one notebook, as it looks after an afternoon of work
+    "plain": HONEST,
+    "duplicated": [*HONEST, HELPER, MEAN, CHECK],
+    "a stub below": [*HONEST, STUB],
+    "split": [IMPORTS, HELPER, MEAN.split("\n")[0], MEAN.split("\n")[1], CHECK, READER, STEP],
+    "deleted": [HELPER, MEAN, READER, STEP],  # no imports, no checks
+    "moved": [STEP, READER, MEAN, HELPER, IMPORTS],
+    "retyped": [("raw", cell) for cell in HONEST],
+    "as text": [("markdown", cell) for cell in HONEST],
+    "with magics": ["%matplotlib inline\n!ls\n" + HONEST[0], "?np", *HONEST[1:]],
+    "with a broken cell": [*HONEST, "def half(:"],
+}
+TRICKS = {
+    "endless": mean("while True: pass"),
+    "deaf": mean("while True:\n    try:\n        while True: pass\n    except BaseException: pass"),
+    "hungry": mean("return np.ones((10**9, 10**3)).sum(0)"),
+    "exit": mean("raise SystemExit(0)"),
+    "hard exit": mean("import os\nos._exit(0)"),
+    "imports it": mean("return exercise.weighted_mean.reference(values, weights)",
+                       "from tutorial_lib.exercises import start_here as exercise"),
+    "is it": [IMPORTS, "weighted_mean = exercise.weighted_mean.reference"],
+    "finds it": mean("m = __builtins__['__import__']('tutorial_lib.exercises.start_here.mean')\n"
+                     "return m.x(values, weights)"),
+    "imports by parts": mean("a = getattr(importlib, 'import_' + 'module')\n"
+                             "m = a('.'.join(['tutorial' + '_lib', 'exercises', 'start_here']))\n"
+                             "return m.weighted_mean.reference(values, weights)",
+                             "import importlib"),
+    "searches it": mean("import gc\nfor x in getattr(gc, 'get_' + 'objects')():\n"
+                        "    if getattr(x, '__name__', '') == 'weighted_mean' and x is not "
+                        "weighted_mean:\n        return x(values, weights)"),
+    "walks up": mean("import sys\nreturn getattr(sys, '_get' + 'frame')(1).f_locals"),
+    "reads it": mean(f"return open({str(ROOT / 'solutions' / '00_start_here.ipynb')!r}).read()"),
+    "starts": mean("import os\nos.system('true')\nreturn weights @ values / weights.sum()"),
+    "writes": mean(f"open({str(ROOT / 'written')!r}, 'w')\nreturn weights @ values / weights.sum()"),
+    "patches": mean("return values", "import tutorial_lib.checking.trials as t\n"
+                    "t.compare = lambda *a, **k: []"),
+    "patches numpy": mean("return values[0]", "np.allclose = np.array_equal = lambda *a, **k: True\n"
+                          "np.abs = lambda x: 0"),
+    "prints": mean("print(values)\nreturn values[0]"),
+    "raises the case": mean("raise ValueError(str(values) + str(weights))"),
+    "names the case": mean("raise type(str(values), (ValueError,), {})(values)"),
+    "returns the case": mean("return {str(values): values}"),
+    "by heart": mean("seen = {(2, 1): [0.37169805]}\nreturn np.array(seen[values.shape])"),
+    "wrong": [IMPORTS, WRONG],
+    "no Python": ["def weighted_mean(values, weights):\n  return (weights"],
+}  # fmt: skip
+LEANS = [IMPORTS, WRONG, STEP.replace(
+    "return loss.item()", "return weighted_mean(np.full((1, 1), loss.item()), np.ones(1) * 3).item()"
+)]  # fmt: skip
+SCRIPT = """
+import json, sys
+from pathlib import Path
+from tutorial_lib.teaching import grading, submissions
+graders = grading.ChapterGrader(Path("chapters/00_start_here.ipynb"), seed=5)
+for task in graders.tasks:
+    task.seconds = 0.5
+found = {}
+for path in sorted(Path(sys.argv[1]).iterdir()):
+    if path.suffix in (".ipynb", ".py"):
+        found[path.stem] = [vars(g) for g in graders.grade(submissions.read([path]))]
+Path(sys.argv[1], "found.json").write_text(json.dumps(found), encoding="utf-8")
+"""
+
+
+def notebook(cells):
+    """A notebook's file; a cell is code, or (its type, its text). Ids and metadata are new."""
+    pairs = [cell if isinstance(cell, tuple) else ("code", cell) for cell in cells]
+    cells = [{"cell_type": kind, "id": f"x{i}", "source": text, "metadata": {}}
+             for i, (kind, text) in enumerate(pairs)]  # fmt: skip
+    return json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory):
+    """Name -> the grades of every hand-in above, from one process."""
+    folder = tmp_path_factory.mktemp("hand ins")
+    for name, cells in (SAME | TRICKS | {"leans": LEANS}).items():
+        (folder / f"{name}.ipynb").write_text(notebook(cells), encoding="utf-8")
+    (folder / "file.py").write_text("\n\n\n".join(HONEST), encoding="utf-8")
+    (folder / "untouched.ipynb").write_text(json.dumps(GIVEN), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(folder)], cwd=ROOT, capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0 and not done.stdout, done.stdout + done.stderr
+    found = json.loads((folder / "found.json").read_text(encoding="utf-8"))
+    return {name: [Grade(**grade) for grade in grades] for name, grades in found.items()}
+
+
+@pytest.mark.parametrize("name", [*SAME, "file"])
+def test_what_cells_look_like_changes_no_grade(graded, name):
+    assert [g.state for g in graded[name]] == ["right", "right", "right", "not graded"]
+    assert graded[name] == graded["plain"]
+
+
+def test_an_untouched_notebook_is_not_done(graded):
+    assert {g.state for g in graded["untouched"][:3]} == {"not done"}
+
+
+@pytest.mark.parametrize(
+    "name, state, said",
+    [
+        ("endless", "wrong", "endless loop"),
+        ("deaf", "wrong", "endless loop"),
+        ("hungry", "wrong", "more memory than there is"),
+        ("exit", "wrong", "SystemExit"),
+        ("hard exit", "wrong", "process ended"),
+        ("imports it", "refused", "the course's own weighted_mean"),
+        ("is it", "refused", "the course's own weighted_mean"),
+        ("finds it", "refused", "`__builtins__`"),
+        ("imports by parts", "refused", "the course's own weighted_mean"),
+        ("searches it", "refused", "belongs to the grader"),
+        ("walks up", "refused", "belongs to the grader"),
+        ("reads it", "refused", "the course's own weighted_mean"),
+        ("starts", "refused", "starts a program"),
+        ("writes", "refused", "writes or changes files"),
+        ("patches", "refused", "the course's own weighted_mean"),
+        ("patches numpy", "wrong", "wrong on"),
+        ("prints", "wrong", "wrong on"),
+        ("raises the case", "wrong", "raises ValueError at `raise ValueError("),
+        ("names the case", "wrong", "raises ValueError"),
+        ("returns the case", "wrong", "wrong on"),
+        ("by heart", "wrong", "raises KeyError"),
+        ("wrong", "wrong", "You divide by how many vectors there are"),
+        ("no Python", "missing", "is no Python"),
+    ],
+)
+def test_tricks_earn_a_message_and_no_point(graded, name, state, said):
+    grade = graded[name][0]
+    assert (grade.state, grade.points, grade.of) == (state, 0, 1)
+    assert said in grade.message
+    assert not (ROOT / "written").exists()
+
+
+def test_no_message_holds_the_numbers_of_a_case(graded):
+    for grades in graded.values():
+        for grade in grades:
+            assert not re.search(r"\d\.\d{3}|\d[,\s]+-?\d+\.", grade.message), grade.message
+            assert "array(" not in grade.message
+
+
+def test_a_mistake_counts_once(graded):
+    """An answer that uses another one, which is wrong, is judged with the course's in its place."""
+    assert [g.state for g in graded["leans"][:3]] == ["wrong", "missing", "right"]
+
+
+def hand_in():
+    grades = [
+        Grade("00", "weighted_mean", 1, 1, "right"),
+        Grade("00", "DigitReader", 0, 1, "wrong", "a <b> & \x08 sentence"),
+        Grade("00", "learning_step", 0, 1, "not done"),
+        Grade("00", "digits_from_nothing", 0, 0, "not graded"),
+    ]
+    return HandIn("=HYPERLINK()/..", grades, ["a note"])
+
+
+def test_the_files_are_what_their_readers_want(tmp_path):
+    reports.write([hand_in()], tmp_path / "out")
+    with open(tmp_path / "out" / "grades.csv", encoding="utf-8-sig", newline="") as file:
+        heads, row = csv.reader(file)
+    assert heads == ["hand-in", "points", "of", "00 weighted_mean", "00 DigitReader",
+                     "00 learning_step"]  # fmt: skip
+    assert row == ["'=HYPERLINK()/..", "1", "3", "1", "0", "0"]  # no spreadsheet computes it
+    suite = ElementTree.parse(tmp_path / "out" / "junit.xml").getroot()[0]
+    counts = [suite.get(name) for name in ("tests", "failures", "skipped", "errors")]
+    assert counts == ["4", "1", "2", "0"] and len(suite.findall("testcase/failure")) == 1
+    assert len(suite.findall("testcase/skipped")) == 2
+    (path,) = (tmp_path / "out" / "gradescope").iterdir()
+    found = json.loads(path.read_text(encoding="utf-8"))
+    assert found["score"] == 1 and len(found["tests"]) == 3
+    for test in found["tests"]:  # the fields and types of Gradescope's specification
+        assert set(test) == {"name", "score", "max_score", "status", "output"}
+        assert test["status"] in ("passed", "failed") and 0 <= test["score"] <= test["max_score"]
