@@ -74,7 +74,8 @@ TRICKS = {
     "searches it": mean("import gc\nfor x in getattr(gc, 'get_' + 'objects')():\n"
                         "    if getattr(x, '__name__', '') == 'weighted_mean' and x is not "
                         "weighted_mean:\n        return x(values, weights)"),
-    "walks up": mean("import sys\nreturn getattr(sys, '_get' + 'frame')(1).f_locals"),
+    "walks up": mean("import sys\nreturn getattr(getattr(sys, '_get' + 'frame')(1), 'f_' + 'back')"),
+    "asks for a frame": mean("import sys\nreturn sys._getframe(1)"),
     "reads it": mean(f"return open({str(ROOT / 'solutions' / '00_start_here.ipynb')!r}).read()"),
     "starts": mean("import os\nos.system('true')\nreturn weights @ values / weights.sum()"),
     "writes": mean(f"open({str(ROOT / 'written')!r}, 'w')\nreturn weights @ values / weights.sum()"),
@@ -86,9 +87,19 @@ TRICKS = {
     "raises the case": mean("raise ValueError(str(values) + str(weights))"),
     "names the case": mean("raise type(str(values), (ValueError,), {})(values)"),
     "returns the case": mean("return {str(values): values}"),
-    "by heart": mean("seen = {(2, 1): [0.37169805]}\nreturn np.array(seen[values.shape])"),
+    "by heart": mean("seen = {(2, 1): [0.37169805]}\nreturn np.float64(seen[values.shape])"),
     "wrong": [IMPORTS, WRONG],
     "no Python": ["def weighted_mean(values, weights):\n  return (weights"],
+}  # fmt: skip
+SOFTMAX = {  # of chapter 01, where the course's own stands in a module that answers may import
+    "a library's": "from tutorial_lib.from_scratch import attention as library\n\n\n"
+                   "def softmax(S):\n    return library.softmax(S)",
+    "by name": "from tutorial_lib.from_scratch.attention import softmax as theirs\n\n\n"
+               "def softmax(S):\n    return theirs(S)",
+    "by another name": "from tutorial_lib.from_scratch import attention\n\n"
+                       "softmax = attention.softmax",
+    "its own": "def softmax(S):\n    e = np.exp(S - S.max(-1, keepdims=True))\n"
+               "    return e / e.sum(-1, keepdims=True)",
 }  # fmt: skip
 LEANS = [IMPORTS, WRONG, STEP.replace(
     "return loss.item()", "return weighted_mean(np.full((1, 1), loss.item()), np.ones(1) * 3).item()"
@@ -97,13 +108,15 @@ SCRIPT = """
 import json, sys
 from pathlib import Path
 from tutorial_lib.teaching import grading, submissions
-graders = grading.ChapterGrader(Path("chapters/00_start_here.ipynb"), seed=5)
-for task in graders.tasks:
+graders = [grading.ChapterGrader(Path("chapters", name), seed=5)
+           for name in ("00_start_here.ipynb", "01_self_attention.ipynb")]
+graders[1].tasks = [task for task in graders[1].tasks if task.name == "softmax"]
+for task in graders[0].tasks:
     task.seconds = 0.5
 found = {}
 for path in sorted(Path(sys.argv[1]).iterdir()):
-    if path.suffix in (".ipynb", ".py"):
-        found[path.stem] = [vars(g) for g in graders.grade(submissions.read([path]))]
+    grader = graders[path.name.startswith("01")]
+    found[path.stem] = [vars(grade) for grade in grader.grade(submissions.read([path]))]
 Path(sys.argv[1], "found.json").write_text(json.dumps(found), encoding="utf-8")
 """
 
@@ -122,6 +135,8 @@ def graded(tmp_path_factory):
     folder = tmp_path_factory.mktemp("hand ins")
     for name, cells in (SAME | TRICKS | {"leans": LEANS}).items():
         (folder / f"{name}.ipynb").write_text(notebook(cells), encoding="utf-8")
+    for name, text in SOFTMAX.items():
+        (folder / f"01 {name}.py").write_text(text, encoding="utf-8")
     (folder / "file.py").write_text("\n\n\n".join(HONEST), encoding="utf-8")
     (folder / "untouched.ipynb").write_text(json.dumps(GIVEN), encoding="utf-8")
     done = subprocess.run(
@@ -153,14 +168,15 @@ def test_an_untouched_notebook_is_not_done(graded):
         ("hard exit", "wrong", "process ended"),
         ("imports it", "refused", "the course's own weighted_mean"),
         ("is it", "refused", "the course's own weighted_mean"),
-        ("finds it", "refused", "`__builtins__`"),
+        ("finds it", "refused", "the course's own weighted_mean"),
         ("imports by parts", "refused", "the course's own weighted_mean"),
         ("searches it", "refused", "belongs to the grader"),
         ("walks up", "refused", "belongs to the grader"),
+        ("asks for a frame", "refused", "`_getframe`, which no task needs"),
         ("reads it", "refused", "the course's own weighted_mean"),
         ("starts", "refused", "starts a program"),
         ("writes", "refused", "writes or changes files"),
-        ("patches", "refused", "the course's own weighted_mean"),
+        ("patches", "wrong", "wrong on"),  # that line defines nothing, so it is not even run
         ("patches numpy", "wrong", "wrong on"),
         ("prints", "wrong", "wrong on"),
         ("raises the case", "wrong", "raises ValueError at `raise ValueError("),
@@ -176,6 +192,13 @@ def test_tricks_earn_a_message_and_no_point(graded, name, state, said):
     assert (grade.state, grade.points, grade.of) == (state, 0, 1)
     assert said in grade.message
     assert not (ROOT / "written").exists()
+
+
+@pytest.mark.parametrize("name", SOFTMAX)
+def test_what_the_library_holds_is_no_answer_however_it_is_called(graded, name):
+    (grade,) = graded[f"01 {name}"]
+    assert (grade.state == "right") is (name == "its own")
+    assert (grade.state == "refused") is ("the course's own softmax" in grade.message)
 
 
 def test_no_message_holds_the_numbers_of_a_case(graded):

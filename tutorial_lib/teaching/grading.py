@@ -20,7 +20,7 @@ import numpy as np
 
 from tutorial_lib.checking.diagnosis import explain
 from tutorial_lib.checking.from_nothing import FromNothing
-from tutorial_lib.checking.running import call
+from tutorial_lib.checking.running import OutOfTime, call
 from tutorial_lib.checking.separating import where_it_fails
 from tutorial_lib.checking.trials import Known, try_all
 from tutorial_lib.course.progress import tasks_of
@@ -132,20 +132,23 @@ class ChapterGrader:
 
     def __init__(self, notebook: Path, seed: int):
         _one_thread()
-        self.number, slug = notebook.name[:2], notebook.stem[3:]
+        self.number, slug, self.seed = notebook.name[:2], notebook.stem[3:], seed
         self.given = read([notebook])
         self.tasks = [copy.copy(task) for task in tasks_of(slug)]
         self.cases, self.references = {}, {}
-        for task in self.tasks:
-            if not isinstance(task, FromNothing):
-                self.cases[task.name] = list(task.cases(np.random.default_rng(seed)))
-                task.all_cases = functools.partial(self.cases.get, task.name)
-                task.mistakes = [copy.copy(mistake) for mistake in task.mistakes]
-                for mistake in task.mistakes:  # what they give was remembered for other cases
-                    mistake.function = Known(mistake.function.function)
-                self.references[task.name] = Known(task.as_function(task.reference))
-                # Once here, so that what it loads is there when a process is made of this one.
-                call(task.as_function(task.reference), self.cases[task.name][0])
+
+    def _prepare(self, task) -> None:
+        """Draw the cases of a task, when its first answer is met."""
+        if task.name in self.cases:
+            return
+        self.cases[task.name] = list(task.cases(np.random.default_rng(self.seed)))
+        task.all_cases = functools.partial(self.cases.get, task.name)
+        task.mistakes = [copy.copy(mistake) for mistake in task.mistakes]
+        for mistake in task.mistakes:  # what they give was remembered for other cases
+            mistake.function = Known(mistake.function.function)
+        self.references[task.name] = Known(task.as_function(task.reference))
+        # Once here, so that what it loads is there when a process is made of this one.
+        call(task.as_function(task.reference), self.cases[task.name][0])
 
     def grade(self, own: Source) -> list[Grade]:
         """A grade for each task of the chapter, in its order.
@@ -185,6 +188,7 @@ class ChapterGrader:
             return grade(REFUSED, f"not run: {why}")
         source = "\n\n".join(["from __future__ import annotations"] * _future(statements)
                              + [s.text for s in statements if not _is_future(s)])  # fmt: skip
+        self._prepare(task)
         with tempfile.TemporaryDirectory() as folder:
             tried = try_answer(task, source, stand_ins, self.cases[task.name], Path(folder))
         return grade(*self._judged(task, tried, source.split("\n")))
@@ -238,15 +242,13 @@ class ChapterGrader:
 
 
 def _raised(wrong: list, tried: Tried, lines: list[str]) -> str:
-    """Which error an answer raises most, and where: its type and the learner's own line."""
+    """Which error an answer raises, and where: its type and the learner's own line."""
     found = [trial for trial in wrong if trial.outcome.error is not None]
-    if not found:
+    if not found or isinstance(found[0].outcome.error, (OutOfTime, MemoryError)):
         return ""
-    first = found[0]
-    line = tried.lines.get((first.number, first.layout), "")
-    return (
-        f"On {len(found)} of them it raises {type(first.outcome.error).__name__}{_at(line, lines)}."
-    )
+    line = tried.lines.get((found[0].number, found[0].layout), "")
+    where = "It" if len(found) == len(wrong) else f"On {len(found)} of them it"
+    return f"{where} raises {type(found[0].outcome.error).__name__}{_at(line, lines)}."
 
 
 def _at(line: str, lines: list[str]) -> str:

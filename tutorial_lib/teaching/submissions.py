@@ -134,7 +134,7 @@ def _joined(pieces: list[str]) -> list[str]:
     found = []
     for text in pieces:
         inside = re.match(r"\s*\n?[ \t]+\S", text) and found
-        if inside and _parsed(text) is None and _parsed(f"{found[-1]}\n{text}") is not None:
+        if inside and _parsed(f"{found[-1]}\n{text}") is not None:
             found[-1] = f"{found[-1]}\n{text}"
         else:
             found.append(text)
