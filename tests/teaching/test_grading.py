@@ -20,14 +20,14 @@ IMPORTS, CHECK = "import numpy as np", "weighted_mean = exercise.weighted_mean.c
 MEAN = "def weighted_mean(values, weights):\n    return weights @ values / total(weights)"
 HELPER = "def total(weights):\n    return np.sum(weights)"
 WRONG = "def weighted_mean(values, weights):\n    return weights @ values / len(weights)"
-READER = '''class DigitReader(nn.Module):
+READER = """class DigitReader(nn.Module):
     def __init__(self, pixels, hidden, classes):
         super().__init__()
         self.first = nn.Linear(pixels, hidden)
         self.second = nn.Linear(hidden, classes)
 
     def forward(self, images):
-        return self.second(self.first(images.flatten(1)).relu())'''
+        return self.second(self.first(images.flatten(1)).relu())"""
 STEP = """def learning_step(model, optimizer, images, labels):
     optimizer.zero_grad()
     loss = F.cross_entropy(model(images), labels)
@@ -39,7 +39,7 @@ HONEST = [IMPORTS, HELPER, f"{MEAN}\n\n\n{CHECK}", READER, STEP]
 
 
 def mean(body, before=""):
-    """The cells of a hand-in with these lines in its function, the first argument's name `values`."""
+    """The cells of a hand-in with these lines in its function."""
     lines = body.replace("\n", "\n    ")
     return [IMPORTS, f"{before}\ndef weighted_mean(values, weights):\n    {lines}"]
 
@@ -74,15 +74,16 @@ TRICKS = {
     "searches it": mean("import gc\nfor x in getattr(gc, 'get_' + 'objects')():\n"
                         "    if getattr(x, '__name__', '') == 'weighted_mean' and x is not "
                         "weighted_mean:\n        return x(values, weights)"),
-    "walks up": mean("import sys\nreturn getattr(getattr(sys, '_get' + 'frame')(1), 'f_' + 'back')"),
+    "walks up": mean("import sys\nframe = getattr(sys, '_get' + 'frame')(1)\n"
+                     "return getattr(frame, 'f_' + 'back')"),
     "asks for a frame": mean("import sys\nreturn sys._getframe(1)"),
     "reads it": mean(f"return open({str(ROOT / 'solutions' / '00_start_here.ipynb')!r}).read()"),
     "starts": mean("import os\nos.system('true')\nreturn weights @ values / weights.sum()"),
-    "writes": mean(f"open({str(ROOT / 'written')!r}, 'w')\nreturn weights @ values / weights.sum()"),
+    "writes": mean(f"open({str(ROOT / 'written')!r}, 'w')\nreturn values[0]"),
     "patches": mean("return values", "import tutorial_lib.checking.trials as t\n"
                     "t.compare = lambda *a, **k: []"),
-    "patches numpy": mean("return values[0]", "np.allclose = np.array_equal = lambda *a, **k: True\n"
-                          "np.abs = lambda x: 0"),
+    "patches numpy": mean("return values[0]",
+                          "np.allclose = np.array_equal = lambda *a, **k: True\nnp.abs = int"),
     "prints": mean("print(values)\nreturn values[0]"),
     "raises the case": mean("raise ValueError(str(values) + str(weights))"),
     "names the case": mean("raise type(str(values), (ValueError,), {})(values)"),
@@ -102,7 +103,7 @@ SOFTMAX = {  # of chapter 01, where the course's own stands in a module that ans
                "    return e / e.sum(-1, keepdims=True)",
 }  # fmt: skip
 LEANS = [IMPORTS, WRONG, STEP.replace(
-    "return loss.item()", "return weighted_mean(np.full((1, 1), loss.item()), np.ones(1) * 3).item()"
+    "return loss", "return weighted_mean(np.full((1, 1), loss.item()), np.full(1, 3.0))"
 )]  # fmt: skip
 SCRIPT = """
 import json, sys

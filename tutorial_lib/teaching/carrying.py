@@ -1,7 +1,8 @@
 """Values brought from one process to another as plain bytes: nothing that is read can run.
 
-An answer's process is not trusted, so its results are no pickles. What is compared travels: numbers,
-words, arrays, tensors, and lists, tuples and dicts of them. Of anything else its type's name does.
+An answer's process is not trusted, so its results are no pickles. What is compared travels:
+numbers, words, arrays, tensors, and lists, tuples and dicts of them. Of anything else its type's
+name does.
 """
 
 import io

@@ -25,7 +25,7 @@ from tutorial_lib.checking.separating import where_it_fails
 from tutorial_lib.checking.trials import Known, try_all
 from tutorial_lib.course.progress import tasks_of
 from tutorial_lib.course.workspace import chapter_files
-from tutorial_lib.teaching import guarding, submissions
+from tutorial_lib.teaching import guarding
 from tutorial_lib.teaching.submissions import Source, files_of, needed, read, untouched
 from tutorial_lib.teaching.worker import Recorded, Tried, try_answer
 

@@ -65,9 +65,7 @@ def _table(hand_ins: list[HandIn], path: Path) -> Path:
 def _messages(hand_ins: list[HandIn], path: Path) -> Path:
     rows = [["hand-in", "chapter", "task", "points", "of", "state", "message"]]
     for h in hand_ins:
-        rows += [
-            [h.name, g.chapter, g.task, g.points, g.of, g.state, g.message] for g in h.grades
-        ]
+        rows += [[h.name, g.chapter, g.task, g.points, g.of, g.state, g.message] for g in h.grades]
         rows += [[h.name, "", "", "", "", "note", note] for note in h.notes]
     return _csv(path, rows)
 

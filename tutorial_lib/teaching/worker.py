@@ -11,11 +11,9 @@ import select
 import signal
 import struct
 import sys
-import tempfile
 import time
 import types
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,9 +32,11 @@ LOADING = 30  # seconds that the lines around an answer may take
 TOTAL = 90  # seconds for one answer in all
 PATIENCE = 5  # seconds that a call may take beyond its limit, where it cannot be interrupted
 MEMORY = 4 * 2**30  # bytes beyond what the course itself holds
-ERRORS = (OutOfTime, MemoryError, NotImplementedError, IndexError, KeyError, ZeroDivisionError,
-          OverflowError, FloatingPointError, RecursionError, TypeError, ValueError, NameError,
-          AttributeError, AssertionError, ImportError, SyntaxError, RuntimeError, SystemExit)  # fmt: skip
+ERRORS = (
+    *(OutOfTime, MemoryError, NotImplementedError, IndexError, KeyError, ZeroDivisionError),
+    *(OverflowError, FloatingPointError, RecursionError, TypeError, ValueError, NameError),
+    *(AttributeError, AssertionError, ImportError, SyntaxError, RuntimeError, SystemExit),
+)
 
 
 class Reached(BaseException):
@@ -213,8 +213,10 @@ class _Child:
         if error is not None and "can't allocate memory" in str(error):
             error = outcome.error = MemoryError()
         found = (_name(error), not getattr(error, "args", ()), str(error)) if error else ("", 1, "")
-        self._send("outcome", number, layout, outcome.value, found, outcome.changed,
-                   outcome.shared, outcome.gradients, back and str(back), self._line(error))  # fmt: skip
+        self._send(
+            *("outcome", number, layout, outcome.value, found, outcome.changed, outcome.shared),
+            *(outcome.gradients, back and str(back), self._line(error)),
+        )
 
     def _line(self, error) -> str:
         """The number of the answer's own line that raised, in words; "" if none did."""
