@@ -13,7 +13,8 @@ from tutorial_lib.course.progress import tasks_of
 DETAILS = re.compile(r"<details><summary>(.*?)</summary>\s*\n(.*?)\n\s*</details>", re.DOTALL)
 YOURSELF = re.compile(r"^#+ (?:\d+\. )?Check yourself\n(.*?)(?=^#+ |\Z)", re.MULTILINE | re.DOTALL)
 PROMISE = re.compile(r"^\*\*(?:The question|At the end)", re.MULTILINE)
-ASKS = re.compile(r"[^.!?\n]*\b(?:[Pp]redict|[Gg]uess)\b[^\n]*")
+ASKS = re.compile(r"\b(predict|guess)\b", re.IGNORECASE)
+SENTENCES = re.compile(r"(?<=[.:?!]) +(?=[A-Z\[$*`])")
 
 
 @dataclass
@@ -37,9 +38,9 @@ class Section:
 
     @property
     def asks(self) -> list[str]:
-        """The lines that ask for a prediction."""
+        """What asks for a prediction."""
         texts = (DETAILS.sub("", c.source) for c in self.cells if c.cell_type == "markdown")
-        return [line.strip() for text in texts for line in ASKS.findall(text)]
+        return [asked for text in texts for line in text.splitlines() if (asked := question(line))]
 
 
 @dataclass
@@ -110,6 +111,15 @@ def _kind(heading: str, before: str) -> str:
     return "core" if before == "core" else "close"
 
 
+def question(paragraph: str) -> str:
+    """What a paragraph asks, with the sentence in front; "" if it asks for no prediction."""
+    if not ASKS.search(paragraph) or paragraph.startswith(("|", "#")):
+        return ""
+    sentences = SENTENCES.split(paragraph)
+    asks = (i for i, each in enumerate(sentences) if "?" in each or ASKS.search(each))
+    return " ".join(sentences[max(0, next(asks) - 1) :])
+
+
 def short_cuts(chapter: Chapter) -> list[tuple[str, float]]:
     """(what can be left out, its minutes) of the core, what is missed least first.
 
@@ -119,8 +129,7 @@ def short_cuts(chapter: Chapter) -> list[tuple[str, float]]:
     core = [section for section in chapter.sections if section.kind == "core"]
     tasks = [task for section in core for task in section.tasks]
     nothing = [task for task in tasks if isinstance(task, FromNothing)]
-    heart = [task for task in tasks if not hasattr(task, "hints") or _is_heart(task)]
-    others = [task for task in tasks if task not in heart]
+    others = [task for task in tasks if task not in nothing and not _is_heart(task)]
     later = sorted(others, key=lambda task: (task.start is None, -task.level, -task.minutes))
     found = [(f"From nothing ({task.name})", task.minutes) for task in nothing]
     return found + [(task.name, task.minutes) for task in later]

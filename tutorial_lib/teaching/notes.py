@@ -89,18 +89,21 @@ def _cuts(chapter: Chapter) -> str:
 
 def _mistakes(chapter: Chapter) -> str:
     parts = []
-    for section in chapter.sections:
-        for task in section.tasks:
-            if isinstance(task, FromNothing):
-                continue
-            dots = "●" * task.level + "○" * (5 - task.level)
-            count = f"{len(task.mistakes)} known mistakes"
-            items = "\n".join(f"<li>{html.escape(m.message)}</li>" for m in task.mistakes)
-            parts.append(
-                f"<details><summary><code>{task.name}</code> {dots} {task.minutes} min · {count}"
-                f"</summary>\n<ol>\n{items}\n</ol>\n</details>"
-            )
+    for kind, words in KINDS.items():
+        sections = [section for section in chapter.sections if section.kind == kind]
+        tasks = [t for s in sections for t in s.tasks if not isinstance(t, FromNothing)]
+        parts += [f"<h4>{words.partition(',')[0]}</h4>"] * bool(tasks) + [*map(_bank, tasks)]
     return "\n".join(parts)
+
+
+def _bank(task) -> str:
+    """A task and, folded, the sentences for its known mistakes."""
+    dots = "●" * task.level + "○" * (5 - task.level)
+    items = "\n".join(f"<li>{html.escape(mistake.message)}</li>" for mistake in task.mistakes)
+    return (
+        f"<details><summary><code>{task.name}</code> {dots} {task.minutes} min · "
+        f"{len(task.mistakes)} known mistakes</summary>\n<ol>\n{items}\n</ol>\n</details>"
+    )
 
 
 def _asks(chapter: Chapter) -> str:
