@@ -24,7 +24,7 @@ def markdown(text: str) -> str:
 
 
 def inline(text: str) -> str:
-    """One line of Markdown, without a paragraph around it; one that begins with a number is no list."""
+    """One line of Markdown, without a paragraph around it; a number in front makes no list."""
     text = re.sub(r"^(\d+)\.", r"\1\\.", text)
     return re.sub(r"^<p>(.*)</p>\s*$", r"\1", markdown(text).strip(), flags=re.DOTALL)
 

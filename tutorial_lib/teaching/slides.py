@@ -1,6 +1,6 @@
 """Slides cut from a chapter's core: pictures, formulas, tables, what is asked and what is written.
 
-The prose in between is what the leader says: it stands in each slide's notes, which the key N shows.
+The prose in between is what the leader says: it stands in each slide's notes, shown by the key N.
 """
 
 import html
@@ -56,10 +56,9 @@ def _title(chapter: Chapter) -> Slide:
 
 
 def _labs(chapter: Chapter) -> list[Slide]:
-    items = [
-        f"<li>{pages.inline(section.title.replace('Lab: ', ''))}, {section.minutes:.0f} minutes</li>"
-        for section in chapter.sections if section.kind == "lab"
-    ]  # fmt: skip
+    labs = [section for section in chapter.sections if section.kind == "lab"]
+    titles = (pages.inline(section.title.replace("Lab: ", "")) for section in labs)
+    items = [f"<li>{title}, {lab.minutes:.0f} minutes</li>" for title, lab in zip(titles, labs)]
     return [Slide("To go on with: the labs", f"<ul>{''.join(items)}</ul>")] if items else []
 
 
