@@ -12,6 +12,23 @@ def add(command) -> None:
     grade.add_argument("--out", type=Path, help="where grades go (default: FOLDER-grades)")
     grade.add_argument("--seed", type=int, help="of the cases (default: a fresh one)")
     grade.add_argument("--chapters", **MANY)
+    workshop = command("workshop", run_workshop, "Write a folder for a workshop.")
+    workshop.add_argument("--chapters", **MANY | {"required": True})
+    workshop.add_argument("--out", type=Path, help="where (default: build/workshop-01-05)")
+    workshop.add_argument("--systems", nargs="+", metavar="windows-3.12", help="whose wheels are "
+                          "fetched: linux, linux-arm, mac, windows (default: this one's)")  # fmt: skip
+    workshop.add_argument("--no-wheels", action="store_true", help="none: some hundred MB less")
+    workshop.add_argument("--zip", action="store_true", help="pack what learners get as well")
+
+
+def run_workshop(options) -> None:
+    from tutorial_lib.teaching import wheelhouse, workshop
+
+    numbers = [number.zfill(2) for number in options.chapters]
+    out = options.out or options.root / "build" / f"workshop-{'-'.join(numbers)}"
+    systems = options.systems or [wheelhouse.this_system()]
+    systems = [] if options.no_wheels else systems
+    print("\n".join(workshop.write(options.root, numbers, out, systems, options.zip)))
 
 
 def run_grade(options) -> None:
