@@ -239,7 +239,12 @@ def install(root, folder, program):
 
 def installers(program, folder):
     """(what to call it, the command) in the order in which they are to be tried."""
-    by_pip = ("pip", [program, "-m", "pip", "install", "--progress-bar", "off"])
+    pip = [program, "-m", "pip", "install", "--progress-bar", "off"]
+    by_pip = ("pip", pip)
+    wheels = os.path.join(os.path.dirname(folder), "wheels")
+    if os.path.isdir(wheels):  # handed out for a room without a network
+        offline = ("pip, from the folder wheels", [*pip, "--no-index", "--find-links", wheels])
+        return [offline, by_pip]
     settings = said([program, "-m", "pip", "config", "list"]) or ""
     if configured_elsewhere(settings, os.environ):
         return [by_pip]  # the person's own index, or their own build of PyTorch

@@ -22,7 +22,7 @@ MAY_USE = {
     "recipes": LEARNT | TOOLS,
     "course": {"checking", "measuring", "data"},  # checksums, for the doctor
     "authoring": {"checking", "measuring", "course"},
-    "teaching": {"checking", "course", "authoring", "notebook"},
+    "teaching": {"checking", "notebook", "measuring", "course", "authoring"},
     "__main__": {"course", "authoring", "teaching", "data"},  # what is fetched only when asked for
 }
 

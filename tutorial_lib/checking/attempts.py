@@ -26,6 +26,8 @@ class History:
 
     attempts: int = 0
     solved: str | None = None  # ISO date of the first right answer
+    first: str = ""  # when it was tried first and last, as ISO times
+    last: str = ""
 
 
 @dataclass
@@ -84,6 +86,7 @@ def load(folder: Path | None = None) -> Progress:
             continue
         history = progress.exercises.setdefault(key, History())
         history.attempts += 1
+        history.first, history.last = history.first or at, at
         if passed and history.solved is None:
             history.solved = at[:10]
     return progress

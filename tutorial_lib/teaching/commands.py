@@ -19,6 +19,28 @@ def add(command) -> None:
                           "fetched: linux, linux-arm, mac, windows (default: this one's)")  # fmt: skip
     workshop.add_argument("--no-wheels", action="store_true", help="none: some hundred MB less")
     workshop.add_argument("--zip", action="store_true", help="pack what learners get as well")
+    room = command("room", run_room, "Show how far a room is, from its learners' folders.")
+    room.add_argument("folder", type=Path, help="below it, each learner's work/ or progress.jsonl")
+    room.add_argument("--out", type=Path, help="where room.html and room.csv go (default: build)")
+    room.add_argument("--names", action="store_true", help="call learners as their folders are")
+    room.add_argument("--watch", action="store_true", help="again every few seconds, until Ctrl-C")
+    room.add_argument("--chapters", **MANY)
+
+
+def run_room(options) -> None:
+    """Write the page and the table, once or until Ctrl-C."""
+    import time
+
+    from tutorial_lib.teaching import room
+
+    out = options.out or options.root / "build"
+    numbers = options.chapters and [number.zfill(2) for number in options.chapters]
+    while True:
+        room.write(room.read(options.folder, options.root, numbers, options.names), out)
+        if not options.watch:
+            break
+        time.sleep(room.SECONDS)
+    print(f"{out / 'room.html'} and room.csv")
 
 
 def run_workshop(options) -> None:
