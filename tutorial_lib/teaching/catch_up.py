@@ -5,6 +5,7 @@ from tutorial_lib.teaching.catch_up import catch_up
 catch_up("05", section=6)   # in a new cell of the learner's notebook, at any place
 """
 
+import ast
 import importlib
 import linecache
 import re
@@ -80,16 +81,29 @@ def _parts(notebook, section: int, stem: str) -> tuple[str, list, list]:
 
 def _needed(above: list[tuple], below: list) -> list:
     """The cells above. Of labs, and of folded cells, which draw or assert, only those that give a
-    name to something that is used later on."""
-    kept, used = [], set()
-    for cell in below:
-        used |= names(cell.source)[1]
+    name to something that is used later on, before it gets another value."""
+    kept, wanted = [], set()
+    for cell in reversed(below):
+        binds, uses = _names(cell.source)
+        wanted = (wanted - binds) | uses
     for cell, aside in reversed(above):
-        binds, uses = names(cell.source)
-        if not aside or binds & used:
+        binds, uses = _names(cell.source)
+        if not aside or binds & wanted:
             kept.append(cell)
-            used |= uses
+            wanted = (wanted - binds) | uses
     return kept[::-1]
+
+
+def _names(source: str) -> tuple[set, set]:
+    """(the names that a cell binds, those that it uses before it has bound them)."""
+    binds, uses = set(), set()
+    for node in ast.parse(source).body:
+        bound, used = names(ast.unparse(node))
+        if isinstance(node, ast.For):  # what runs through the loop is bound before it is used
+            used -= names(f"{ast.unparse(node.target)} = 0")[0] - names(ast.unparse(node.iter))[1]
+        uses |= used - binds
+        binds |= bound
+    return binds, uses
 
 
 def _answer(exercise, space: dict) -> str:

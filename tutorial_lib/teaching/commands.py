@@ -15,8 +15,8 @@ def add(command) -> None:
     workshop = command("workshop", run_workshop, "Write a folder for a workshop.")
     workshop.add_argument("--chapters", **MANY | {"required": True})
     workshop.add_argument("--out", type=Path, help="where (default: build/workshop-01-05)")
-    workshop.add_argument("--systems", nargs="+", metavar="windows-3.12", help="whose wheels are "
-                          "fetched: linux, linux-arm, mac, windows (default: this one's)")  # fmt: skip
+    systems = "whose wheels are fetched: linux, linux-arm, mac, windows (default: this machine's)"
+    workshop.add_argument("--systems", nargs="+", metavar="windows-3.12", help=systems)
     workshop.add_argument("--no-wheels", action="store_true", help="none: some hundred MB less")
     workshop.add_argument("--zip", action="store_true", help="pack what learners get as well")
     room = command("room", run_room, "Show how far a room is, from its learners' folders.")

@@ -37,7 +37,8 @@ def fetch(lock: str, system: str, folder: Path) -> float:
 
     Raises ValueError for a system that is not known, and with pip's words where pip fails.
     """
-    environment, tags, python = _of(system)
+    environment, tags = _of(system)
+    python = environment["python_full_version"]  # some packages want more than a first 3.11.0
     pins = locked_versions(lock, environment)
     torch = f"torch=={pins.pop('torch')}"
     for_cuda = {name for name in pins if re.match("nvidia-|cuda-", name)}
@@ -55,8 +56,8 @@ def fetch(lock: str, system: str, folder: Path) -> float:
     return sum(path.stat().st_size for path in folder.iterdir()) / 1e6
 
 
-def _of(system: str) -> tuple[dict, list[str], str]:
-    """What markers are judged by, the tags, and the version of Python."""
+def _of(system: str) -> tuple[dict, list[str]]:
+    """What markers are judged by, and the tags of wheels."""
     name, _, python = system.rpartition("-")
     if name not in SYSTEMS or python not in PYTHONS:
         known = ", ".join(SYSTEMS)
@@ -75,7 +76,7 @@ def _of(system: str) -> tuple[dict, list[str], str]:
         "implementation_name": "cpython",
         "platform_python_implementation": "CPython",
     }
-    return environment, tags, python
+    return environment, tags
 
 
 def _wants_cuda(folder: Path) -> bool:
