@@ -12,6 +12,7 @@ from tutorial_lib.course import workspace
 
 ROOT = Path(__file__).parents[2]
 
+
 @pytest.fixture
 def course(tmp_path):
     return make_course(tmp_path)

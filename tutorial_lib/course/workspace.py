@@ -44,7 +44,7 @@ def sync(root: Path, chapters: list[str] | None = None) -> list[str]:
     A chapter the learner lacks is copied; one they never changed is replaced by its new version;
     beside one they changed the new version is put as `NN_slug.updated.ipynb`, once. One that
     cannot be opened is left alone and told each time, and so is, once, one of a chapter that has
-    another name now. Where there is no AGENTS.md, which tells an assistant to be a tutor, it is put.
+    another name now. AGENTS.md, which tells an assistant to be a tutor, is put where there is none.
 
     Raises ValueError for an unknown chapter number, WorkspaceError when `work/` cannot be written.
     """
