@@ -166,7 +166,7 @@ def test_an_untouched_notebook_is_not_done(graded):
         ("deaf", "wrong", "endless loop"),
         ("hungry", "wrong", "more memory than there is"),
         ("exit", "wrong", "SystemExit"),
-        ("hard exit", "wrong", "process ended"),
+        ("hard exit", "wrong", "its process ended before all was tried: it stopped"),
         ("imports it", "refused", "the course's own weighted_mean"),
         ("is it", "refused", "the course's own weighted_mean"),
         ("finds it", "refused", "the course's own weighted_mean"),

@@ -55,7 +55,7 @@ def _tree(value, blobs: list, depth: int):
     if torch is not None and isinstance(value, torch.Tensor):
         if value.is_meta or str(value.layout) != "torch.strided":
             return {"other": f"{'meta' if value.is_meta else value.layout} tensor"}
-        data = value.detach().cpu().contiguous()
+        data = value.detach().cpu().clone(memory_format=torch.contiguous_format)
         blobs.append(data.reshape(-1).view(torch.uint8).numpy().tobytes())
         return {"tensor": str(value.dtype)[6:], "shape": [*value.shape], "bytes": len(blobs[-1]),
                 "graph": value.requires_grad}  # fmt: skip

@@ -20,19 +20,18 @@ import numpy as np
 
 from tutorial_lib.checking.diagnosis import explain
 from tutorial_lib.checking.from_nothing import FromNothing
-from tutorial_lib.checking.running import OutOfTime, call
+from tutorial_lib.checking.running import call
 from tutorial_lib.checking.separating import where_it_fails
 from tutorial_lib.checking.trials import Known, try_all
 from tutorial_lib.course.progress import tasks_of
 from tutorial_lib.course.workspace import chapter_files
 from tutorial_lib.teaching import guarding
+from tutorial_lib.teaching.messages import at, clean, missing, raised
 from tutorial_lib.teaching.submissions import Source, files_of, needed, read, untouched
 from tutorial_lib.teaching.worker import Recorded, Tried, try_answer
 
 RIGHT, WRONG, REFUSED, EMPTY, MISSING = "right", "wrong", "refused", "not done", "missing"
 UNGRADED = "not graded"
-SEVERAL = re.compile(r"[\[(]?(?:-?\d+(?:\.\d*)?(?:e[-+]?\d+)?[\s,;]+){3,}-?\d[\d.e+-]*[\])]?")
-LONGEST = 900  # letters of a message
 NO_FORK = "grading needs a system that can fork a process, such as Linux: on Windows use WSL"
 
 
@@ -174,12 +173,12 @@ class ChapterGrader:
 
         def grade(state, message=""):
             points, most = (of if state == RIGHT else 0), (0 if state == UNGRADED else of)
-            return Grade(self.number, task.name, points, most, state, _clean(message))
+            return Grade(self.number, task.name, points, most, state, clean(message))
 
         if isinstance(task, FromNothing):
             return grade(UNGRADED, "judged in the notebook or the editor, by what the model does")
         if definition is None:
-            return grade(MISSING, _missing(task, own))
+            return grade(MISSING, missing(task, own))
         if untouched(definition.node, task.stub()):
             return grade(EMPTY)
         stand_ins = self._stand_ins(task, own, replaced)
@@ -205,7 +204,8 @@ class ChapterGrader:
                 found[other.name] = other.reference
         for source in (self.given, own):
             for statement in source.statements:
-                if (reference := _taken_over(statement, source)) is not None:
+                mine = any(own.of(name) for name in statement.binds) and source is self.given
+                if not mine and (reference := _taken_over(statement, source)) is not None:
                     found |= dict.fromkeys(statement.binds, reference)
         return {name: value for name, value in found.items() if name != task.name}
 
@@ -215,16 +215,19 @@ class ChapterGrader:
             return REFUSED, f"stopped: {tried.refused}"
         if tried.stopped:
             name, _, line = tried.stopped.partition("\n")
-            return WRONG, f"its lines stop with {name}{_at(line, lines)}"
+            return WRONG, f"its lines stop with {name}{at(line, lines)}"
         if tried.course:
             return UNGRADED, "a kernel cannot run on the machine that graded"
         if tried.told and not tried.outcomes:
             return WRONG, tried.told
-        if not tried.outcomes:
-            return WRONG, f"its process ended without an answer: {tried.ended or 'it stopped'}"
-        for (number, _), outcome in tried.outcomes.items():
-            case = self.cases[task.name][number - 1]
+        if tried.ended:
+            return WRONG, f"its process ended before all was tried: {tried.ended}"
+        for place, outcome in tried.outcomes.items():
+            case = self.cases[task.name][place[0] - 1]
             outcome.changed = [name for name in outcome.changed if name in case]
+            if outcome.error is not None:
+                line = at(tried.lines.get(place, ""), lines)
+                outcome.error.raised_itself = line.startswith((" at `raise ", " at `assert "))
         errors = [outcome.error for outcome in tried.outcomes.values()]
         if all(isinstance(error, NotImplementedError) and not error.args for error in errors):
             return EMPTY, ""
@@ -237,34 +240,8 @@ class ChapterGrader:
             return (WRONG, tried.told) if tried.told else (RIGHT, "")
         count = f"wrong on {len(wrong)} of {len(trials)} tries"
         return WRONG, " ".join(filter(None, [
-            f"{count}.", explain(task, trials), where_it_fails(trials), _raised(wrong, tried, lines)
+            f"{count}.", explain(task, trials), where_it_fails(trials), raised(wrong, tried, lines)
         ]))  # fmt: skip
-
-
-def _raised(wrong: list, tried: Tried, lines: list[str]) -> str:
-    """Which error an answer raises, and where: its type and the learner's own line."""
-    found = [trial for trial in wrong if trial.outcome.error is not None]
-    if not found or isinstance(found[0].outcome.error, (OutOfTime, MemoryError)):
-        return ""
-    line = tried.lines.get((found[0].number, found[0].layout), "")
-    where = "It" if len(found) == len(wrong) else f"On {len(found)} of them it"
-    return f"{where} raises {type(found[0].outcome.error).__name__}{_at(line, lines)}."
-
-
-def _at(line: str, lines: list[str]) -> str:
-    good = line.isdigit() and 0 < int(line) <= len(lines)
-    return f" at `{lines[int(line) - 1].strip()[:100]}`" if good else ""
-
-
-def _missing(task, own: Source) -> str:
-    broken = any(re.search(rf"\b(def|class)\s+{task.name}\b", text) for text in own.unread)
-    return "the cell that defines it is no Python" if broken else ""
-
-
-def _clean(message: str) -> str:
-    """One paragraph, without rows of numbers."""
-    text = SEVERAL.sub("…", " ".join(message.removeprefix("✗ ").split()))
-    return text if len(text) <= LONGEST else text[:LONGEST].rsplit(" ", 1)[0] + " …"
 
 
 def _is_future(statement) -> bool:

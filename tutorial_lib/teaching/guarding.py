@@ -25,12 +25,11 @@ ANSWERS = [*(f"{LIBRARY / room}{os.sep}" for room in COURSE), f"{ROOT / 'solutio
 # How Python is asked for what belongs to others. No task needs any of it.
 PRYING = {
     "_getframe", "currentframe", "f_back", "f_locals", "f_globals", "tb_frame", "gi_frame",
-    "cr_frame", "getsource", "getsourcelines", "getsourcefile", "getmodule", "__code__",
+    "cr_frame", "getsource", "getsourcelines", "getsourcefile", "__code__",
     "__globals__", "__closure__", "__subclasses__", "__builtins__", "__loader__", "get_objects",
     "get_referrers", "get_referents", "setprofile", "settrace", "addaudithook", "import_module",
-    "reload",
 }  # fmt: skip
-CALLS = {"__import__", "eval", "exec", "compile", "globals", "breakpoint", "input"}
+CALLS = {"__import__", "eval", "exec", "compile", "globals"}
 OWN = "it takes the course's own {}: write it yourself"
 CHANGING = {"os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.chmod", "os.chown", "os.truncate",
             "shutil.rmtree", "os.link", "os.symlink"}  # fmt: skip
@@ -75,8 +74,10 @@ def _refused(task, node) -> str:
             return own if any(each is task.reference for each in found) else ""
     if isinstance(node, ast.Attribute) and node.attr in PRYING:
         return f"it asks for `{node.attr}`, which no task needs"
-    if isinstance(node, ast.Name) and (node.id in PRYING or node.id in CALLS):
+    if isinstance(node, ast.Name) and node.id in PRYING:
         return f"it asks for `{node.id}`, which no task needs"
+    if isinstance(node, ast.Call) and getattr(node.func, "id", "") in CALLS:
+        return f"it calls `{node.func.id}`, which no task needs"
     if isinstance(node, ast.Attribute) and node.attr == "modules":
         if isinstance(node.value, ast.Name) and node.value.id == "sys":
             return "it asks for `sys.modules`, which no task needs"
@@ -169,6 +170,11 @@ def is_the_courses(answer, reference) -> bool:
     if isinstance(answer, type):
         return reference in answer.__mro__
     return answer is reference or getattr(answer, "__code__", 0) in _code_of(reference)["codes"]
+
+
+def is_the_courses_file(file: str) -> bool:
+    """Whether a file is of the rooms in which answers are judged."""
+    return file.startswith(tuple(ANSWERS))
 
 
 def _within(frame, file: str) -> bool:

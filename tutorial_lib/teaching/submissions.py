@@ -101,6 +101,7 @@ def needed(name: str, own: Source, given: Source, stand_ins) -> list[Statement]:
         statement = own.of(wanted) or (given.of(wanted) if wanted != name else None)
         if statement is None or statement in found:
             return
+        statement = _only(statement, wanted)
         others = [s for s in own.statements if wanted in s.changes]
         for each in sorted(statement.uses):
             add(each)
@@ -114,6 +115,17 @@ def needed(name: str, own: Source, given: Source, stand_ins) -> list[Statement]:
     stars = [s for s in own.statements if "*" in s.binds]
     add(name)
     return stars + found
+
+
+def _only(statement: Statement, name: str) -> Statement:
+    """A statement; of one that imports several names, what imports this one."""
+    node = statement.node
+    aliases = node.names if isinstance(node, (ast.Import, ast.ImportFrom)) else ()
+    mine = [a for a in aliases if (a.asname or a.name.split(".")[0]) == name]
+    if not mine:
+        return statement
+    alone = type(node)(**{**dict(ast.iter_fields(node)), "names": mine})
+    return Statement(alone, ast.unparse(alone), frozenset([name]))
 
 
 def _pieces(path: Path) -> tuple[list[str], list[str]]:

@@ -32,11 +32,7 @@ LOADING = 30  # seconds that the lines around an answer may take
 TOTAL = 90  # seconds for one answer in all
 PATIENCE = 5  # seconds that a call may take beyond its limit, where it cannot be interrupted
 MEMORY = 4 * 2**30  # bytes beyond what the course itself holds
-ERRORS = (
-    *(OutOfTime, MemoryError, NotImplementedError, IndexError, KeyError, ZeroDivisionError),
-    *(OverflowError, FloatingPointError, RecursionError, TypeError, ValueError, NameError),
-    *(AttributeError, AssertionError, ImportError, SyntaxError, RuntimeError, SystemExit),
-)
+KNOWN = ("builtins", "numpy", "torch", "tutorial_lib")  # where types of errors may come from
 
 
 class Reached(BaseException):
@@ -53,7 +49,7 @@ class Tried:
     refused: str = ""
     stopped: str = ""  # the type of the error with which its lines stop when they are run
     course: bool = False  # a kernel, which cannot run here
-    ended: str = ""  # why there is no more
+    ended: str = "it stopped"  # why there is no more; "" where there is nothing more to come
 
 
 class Recorded(Known):
@@ -81,7 +77,9 @@ def try_answer(task, source: str, stand_ins: dict, cases: list[dict], folder: Pa
     if child == 0:
         with contextlib.suppress(BaseException):
             os.close(reading)
-            _Child(task, file, stand_ins, cases, writing).run()
+            process = _Child(task, file, stand_ins, cases, writing)
+            process.run()
+            process._send("ended", "")
         os._exit(0)
     os.close(writing)
     try:
@@ -99,7 +97,7 @@ def _collect(reading: int, child: int, patience: float) -> Tried:
         limit = min(deadline - time.monotonic(), max(patience, LOADING + PATIENCE))
         record = _record(reading, limit)
         if record is None:
-            tried.ended = tried.ended or "out of time"
+            tried.ended = "it ran out of time"
             break
         if not record:
             break
@@ -118,7 +116,7 @@ def _take(tried: Tried, kind: str, *parts) -> None:
             dict(gradients), RuntimeError(back) if back else None,
         )  # fmt: skip
         tried.lines[int(number), str(layout)] = str(line)
-    elif kind in ("told", "refused", "stopped"):
+    elif kind in ("told", "refused", "stopped", "ended"):
         setattr(tried, kind, str(parts[0]))
     elif kind == "course":
         tried.course = True
@@ -151,10 +149,15 @@ def _bytes(reading: int, count: int, deadline: float) -> bytes | None:
     return bytes(data)
 
 
-def _error(name: str, bare: bool, text: str) -> BaseException | None:
-    """An error of the type that was raised, or of the nearest one that Python has."""
-    kind = next((kind for kind in ERRORS if kind.__name__ == name), Exception)
-    return (kind() if bare else kind(text)) if name else None
+def _error(kinds: list[str], bare: bool, text: str) -> BaseException | None:
+    """An error of the first of these types that is known here and can be made of words."""
+    for kind in kinds:
+        module, _, name = kind.rpartition(".")
+        found = getattr(sys.modules.get(module), name, None)
+        if isinstance(found, type) and issubclass(found, BaseException):
+            with contextlib.suppress(TypeError):
+                return found() if bare else found(text)
+    return None
 
 
 class _Child:
@@ -176,7 +179,7 @@ class _Child:
         try:
             answer = within(LOADING, self._load)
         except (Exception, SystemExit) as error:
-            self._send("stopped", f"{_name(error)}\n{self._line(error)}")
+            self._send("stopped", f"{type(error).__name__[:30]}\n{self._line(error)}")
             return
         if guarding.is_the_courses(answer, task.reference):
             self._send("refused", guarding.OWN.format(task.name))
@@ -206,27 +209,29 @@ class _Child:
             if told := self.task.beside_the_tries(answer):
                 self._send("told", told)
         except (Exception, SystemExit) as error:
-            self._send("told", f"it raises {_name(error)} when it is called once more")
+            self._send("told", f"it raises {type(error).__name__[:30]} when it is called once more")
 
     def _send_outcome(self, number: int, layout: str, outcome: Outcome) -> None:
         error, back = outcome.error, outcome.backward_error
         if error is not None and "can't allocate memory" in str(error):
             error = outcome.error = MemoryError()
-        found = (_name(error), not getattr(error, "args", ()), str(error)) if error else ("", 1, "")
+        found = (_kinds(error), not getattr(error, "args", ()), str(error))
         self._send(
             *("outcome", number, layout, outcome.value, found, outcome.changed, outcome.shared),
             *(outcome.gradients, back and str(back), self._line(error)),
         )
 
     def _line(self, error) -> str:
-        """The number of the answer's own line that raised, in words; "" if none did."""
+        """The number of the answer's own line that raised, in words, "" if none did; or what the
+        course itself says of the answer, such as that a loss should be a number."""
         steps = error.__traceback__ if error is not None else None
-        found = ""
+        found = last = ""
         while steps is not None:
-            if steps.tb_frame.f_code.co_filename == self.file:
+            last = steps.tb_frame.f_code.co_filename
+            if last == self.file:
                 found = str(steps.tb_lineno)
             steps = steps.tb_next
-        return found
+        return str(error) if guarding.is_the_courses_file(last) else found
 
     def _load(self):
         module = types.ModuleType("answer")
@@ -276,9 +281,8 @@ class _Child:
             resource.setrlimit(resource.RLIMIT_CPU, (TOTAL, TOTAL + 5))
 
 
-def _name(error: BaseException) -> str:
-    """The name of an error's type, or of the nearest one that is known on the other side."""
-    if isinstance(error, guarding.Refused):
-        return "Refused"
-    kind = next((kind for kind in ERRORS if isinstance(error, kind)), Exception)
-    return kind.__name__
+def _kinds(error: BaseException | None) -> list[str]:
+    """Where the type of an error is found, and those that it is a kind of."""
+    kinds = type(error).__mro__[:-1] if error is not None else ()
+    known = (kind for kind in kinds if kind.__module__.partition(".")[0] in KNOWN)
+    return [f"{kind.__module__}.{kind.__name__}" for kind in known]
