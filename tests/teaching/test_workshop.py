@@ -89,7 +89,9 @@ def test_a_second_call_keeps_what_a_learner_has_made_and_nothing_else_is_overwri
     mine = folder / "learners" / "work" / "mine.txt"
     mine.parent.mkdir(exist_ok=True)
     mine.write_text("mine", encoding="utf-8")
-    workshop.write(ROOT, ["00"], folder, systems=[], zipped=False)
+    workshop.write(ROOT, ["00"], folder, systems=[], zipped=True)
+    with zipfile.ZipFile(folder / "learners.zip") as file:
+        assert not [name for name in file.namelist() if "work/" in name]
     assert mine.read_text(encoding="utf-8") == "mine"
     other = folder / "leader"
     with pytest.raises(ValueError, match="holds something else"):
@@ -127,6 +129,17 @@ def test_slides_show_pictures_with_words_for_who_does_not_see_them_and_no_answer
     assert page.count('<section class="slide') > 15
     body = start_here.weighted_mean.source().splitlines()[-1].strip()
     assert body not in re.sub(r"<[^>]+>", "", page)
+
+
+def test_who_gets_wheels_is_told_for_which_python_they_are(tmp_path):
+    tags = ("+cpu-cp311-cp311-manylinux_2_28_x86_64", "-cp312-cp312-win_amd64",
+            "-cp313-cp313-manylinux_2_28_aarch64", "-cp313-cp313-macosx_14_0_arm64")  # fmt: skip
+    for tag in tags:
+        (tmp_path / f"torch-2.13.0{tag}.whl").touch()
+    assert sorted(wheelhouse.kinds(tmp_path)) == [
+        "Python 3.11 on Linux", "Python 3.12 on Windows", "Python 3.13 on Linux (ARM)",
+        "Python 3.13 on macOS",
+    ]  # fmt: skip
 
 
 @pytest.fixture

@@ -56,6 +56,16 @@ def fetch(lock: str, system: str, folder: Path) -> float:
     return sum(path.stat().st_size for path in folder.iterdir()) / 1e6
 
 
+def kinds(folder: Path) -> list[str]:
+    """For whom a folder holds wheels, by those of PyTorch: "Python 3.12 on Windows"."""
+    found = []
+    for wheel in sorted(folder.glob("torch-*.whl")):
+        python, tag = re.search(r"-cp3(\d+)-cp3\d+-(.*)\.whl", wheel.name).groups()
+        system = {"win": "Windows", "mac": "macOS"}.get(tag[:3], "Linux")
+        found.append(f"Python 3.{python} on {system}{' (ARM)' * ('aarch64' in tag)}")
+    return found
+
+
 def _of(system: str) -> tuple[dict, list[str]]:
     """What markers are judged by, and the tags of wheels."""
     name, _, python = system.rpartition("-")

@@ -5,6 +5,7 @@ OUT/leader/     notes, slides, solved notebooks
 """
 
 import shutil
+import zipfile
 from pathlib import Path
 
 from tutorial_lib.course.workspace import chapter_files
@@ -14,16 +15,16 @@ from tutorial_lib.teaching.chapter import Chapter, load
 COURSE = ("course.py", "Makefile", "pyproject.toml", "requirements.lock", "environment.yml",
           "survey.toml", "LICENSE", "LICENSE-TEXT", "CITATION.cff", "tutorial_lib", "docs",
           "benchmarks/results")  # fmt: skip
+MADE = {".venv", "work", "__pycache__"}  # by who has opened the folder
 ASIDE = shutil.ignore_patterns("__pycache__", "*.pyc", "*.egg-info", ".*")
 START = """# {title}
 
-You need Python 3.11, 3.12 or 3.13. In this folder:
+You need {python}. In this folder:
 
     python course.py lab
 
 On Windows write `py`, on macOS and many Linux systems `python3`, for `python`. The first start
-installs everything{how}; after that nothing needs a network. JupyterLab then opens on `work/`, your
-own copy of the chapters:
+installs everything {how}. JupyterLab then opens on `work/`, your own copy of the chapters:
 
 {chapters}
 
@@ -66,13 +67,13 @@ def write(root: Path, numbers: list[str], out: Path, systems: list[str], zipped:
                                 learners / "wheels")  # fmt: skip
         told.append(f"{learners / 'wheels'}: for {system}, {size:,.0f} MB in all")
     for name in ("START.md", "README.md"):  # pyproject.toml wants the latter
-        _put(learners / name, _start(chapters, (learners / "wheels").exists()))
+        _put(learners / name, _start(chapters, wheelhouse.kinds(learners / "wheels")))
     _put(leader / "notes.html", notes.page(chapters))
     for chapter in chapters:
         _put(leader / f"slides-{chapter.stem}.html", slides.page(chapter))
     told.append(f"{leader}: notes.html, slides, solved notebooks")
     if zipped:
-        told.append(shutil.make_archive(str(learners), "zip", out, "learners"))
+        told.append(str(_pack(learners, out / "learners.zip")))
     return told
 
 
@@ -83,19 +84,33 @@ def _chapter(root: Path, stem: str) -> Chapter:
         raise ValueError(f"{error.filename} is not there: make build CH={stem[:2]}") from error
 
 
-def _start(chapters: list[Chapter], wheels: bool) -> str:
+def _start(chapters: list[Chapter], wheels: list[str]) -> str:
     lines = [f"- `{c.stem}.ipynb`: {c.title}, {c.minutes('core'):.0f} minutes" for c in chapters]
-    how = " from the folder `wheels`, without a network" if wheels else ", from the network"
+    python = " or ".join(wheels) or "Python 3.11, 3.12 or 3.13"
+    how = "from the network; after that nothing needs one"
+    if wheels:
+        how = "from the folder `wheels`: no network is needed"
     title = "Workshop: " + ", ".join(chapter.title for chapter in chapters)
-    number = chapters[-1].number
-    return START.format(title=title, how=how, chapters="\n".join(lines), number=number)
+    return START.format(title=title, python=python, how=how, chapters="\n".join(lines),
+                        number=chapters[-1].number)  # fmt: skip
+
+
+def _pack(learners: Path, target: Path) -> Path:
+    """All that is handed out, in one file; not what somebody has made there."""
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as file:
+        for path in sorted(learners.rglob("*")):
+            name = path.relative_to(learners.parent)
+            if path.is_file() and not MADE & set(name.parts):
+                stored = zipfile.ZIP_STORED if path.suffix == ".whl" else zipfile.ZIP_DEFLATED
+                file.write(path, name, stored)
+    return target
 
 
 def _clear(learners: Path) -> None:
     """Remove what an earlier call wrote, but for wheels, which took long to fetch, and whatever
     somebody has made there, an environment or answers."""
     for path in learners.iterdir() if learners.exists() else ():
-        if path.name not in ("wheels", ".venv", "work"):
+        if path.name not in MADE | {"wheels"}:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
