@@ -173,8 +173,8 @@ def is_the_courses(answer, reference) -> bool:
 
 
 def is_the_courses_file(file: str) -> bool:
-    """Whether a file is of the rooms in which answers are judged."""
-    return file.startswith(tuple(ANSWERS))
+    """Whether a file is of the rooms that judge answers; this one only looks."""
+    return file.startswith(tuple(f"{LIBRARY / room}{os.sep}" for room in ("exercises", "checking")))
 
 
 def _within(frame, file: str) -> bool:
