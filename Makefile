@@ -13,6 +13,7 @@ help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 	@echo
 	@echo "CH=01,03 picks chapters, PORT=8899 the port of make lab, PYTHON=... the Python of .venv,"
+	@echo "IN=... is a folder of learners' files,"
 	@echo "ARGS=... goes on to the program. Without make: python course.py"
 
 lab:  ## set up, then open your copy of the chapters in JupyterLab
@@ -46,10 +47,10 @@ workshop:  ## teachers: a folder to hand out for CH="01 05 14"; ARGS=--wheels fo
 	$(RUN) $(CHAPTERS) $(ARGS)
 
 room:  ## teachers: how far a room is, from the learners' folders in IN=folder
-	$(RUN) "$(IN)" $(ARGS)
+	$(RUN) "$(or $(IN),$(error name the folder: make room IN=folder))" $(CHAPTERS) $(ARGS)
 
 grade:  ## teachers: grade the notebooks and .py files in IN=folder
-	$(RUN) "$(IN)" $(CHAPTERS) $(ARGS)
+	$(RUN) "$(or $(IN),$(error name the folder: make grade IN=folder))" $(CHAPTERS) $(ARGS)
 
 build:  ## authors: make the notebooks from chapters/*.md
 	$(RUN) $(CHAPTERS) $(ARGS)
