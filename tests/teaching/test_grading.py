@@ -214,6 +214,19 @@ def test_a_mistake_counts_once(graded):
     assert [g.state for g in graded["leans"][:3]] == ["wrong", "missing", "right"]
 
 
+# Tag -> (attributes it must have, those it may have, tags inside it), of the schema junit-10.xsd,
+# https://github.com/jenkinsci/xunit-plugin, which pytest's own report follows.
+JUNIT = {
+    "testsuites": (set(), {"name", "time", "tests", "failures", "errors"}, {"testsuite"}),
+    "testsuite": (
+        {"name", "tests", "failures", "errors"}, {"skipped", "time", "timestamp"}, {"testcase"}
+    ),
+    "testcase": ({"name"}, {"time", "classname"}, {"skipped", "failure"}),
+    "skipped": (set(), {"type", "message"}, set()),
+    "failure": (set(), {"type", "message"}, set()),
+}  # fmt: skip
+
+
 def hand_in():
     grades = [
         Grade("00", "weighted_mean", 1, 1, "right"),
@@ -231,7 +244,12 @@ def test_the_files_are_what_their_readers_want(tmp_path):
     assert heads == ["hand-in", "points", "of", "00 weighted_mean", "00 DigitReader",
                      "00 learning_step"]  # fmt: skip
     assert row == ["'=HYPERLINK()/..", "1", "3", "1", "0", "0"]  # no spreadsheet computes it
-    suite = ElementTree.parse(tmp_path / "out" / "junit.xml").getroot()[0]
+    root = ElementTree.parse(tmp_path / "out" / "junit.xml").getroot()
+    for element in root.iter():
+        must, may, inside = JUNIT[element.tag]
+        assert must <= set(element.attrib) <= must | may
+        assert {child.tag for child in element} <= inside
+    (suite,) = root
     counts = [suite.get(name) for name in ("tests", "failures", "skipped", "errors")]
     assert counts == ["4", "1", "2", "0"] and len(suite.findall("testcase/failure")) == 1
     assert len(suite.findall("testcase/skipped")) == 2

@@ -66,6 +66,8 @@ def test_numbers_follow_who_began_first_and_not_the_alphabet(folder):
     assert len(found.learners[1].progress.exercises) == 3  # Chen, who began second
 
 
-def test_a_folder_without_progress_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"no progress\.jsonl"):
-        room.read(tmp_path, ROOT, None, named=False)
+def test_before_anybody_has_begun_there_is_a_page_and_without_a_folder_none(tmp_path):
+    room.write(room.read(tmp_path, ROOT, None, named=False), tmp_path / "out")
+    assert "Nobody has begun" in (tmp_path / "out" / "room.html").read_text(encoding="utf-8")
+    with pytest.raises(ValueError, match="there is no folder"):
+        room.read(tmp_path / "none", ROOT, None, named=False)

@@ -35,12 +35,16 @@ def run_room(options) -> None:
 
     out = options.out or options.root / "build"
     numbers = options.chapters and [number.zfill(2) for number in options.chapters]
-    while True:
-        room.write(room.read(options.folder, options.root, numbers, options.names), out)
-        if not options.watch:
-            break
-        time.sleep(room.SECONDS)
-    print(f"{out / 'room.html'} and room.csv")
+    try:
+        while True:
+            found = room.read(options.folder, options.root, numbers, options.names)
+            room.write(found, out)
+            print(f"{out / 'room.html'} and room.csv: {len(found.learners)} learners", flush=True)
+            if not options.watch:
+                return
+            time.sleep(room.SECONDS)
+    except KeyboardInterrupt:
+        return
 
 
 def run_workshop(options) -> None:

@@ -53,15 +53,15 @@ class Room:
 def read(folder: Path, root: Path, chapters: list[str] | None, named: bool) -> Room:
     """The room of a folder. Learners are numbered in the order in which they began, or, where
     `named`, called as their folders are; chapters that nobody has begun are left out, unless they
-    are asked for. Raises ValueError where nobody has made an attempt."""
+    are asked for. Raises ValueError for a folder that is not there."""
     folder = Path(folder)
+    if not folder.is_dir():
+        raise ValueError(f"there is no folder {folder}")
     found = []
     for file in sorted(folder.rglob(FILE)):
         place = file.parent.relative_to(folder)
         parts = [part for part in place.parts if part != "work"] or [folder.name]
         found.append(Learner("/".join(parts), load(file.parent)))
-    if not found:
-        raise ValueError(f"no {FILE} in {folder} or below: each learner's work/ holds one")
     found.sort(key=_began)
     if not named:
         found = [Learner(str(number), each.progress) for number, each in enumerate(found, 1)]
@@ -119,6 +119,8 @@ def page(room: Room) -> str:
 
 def _headline(room: Room) -> str:
     waiting = room.waiting()
+    if not room.learners:
+        return f"Nobody has begun: no {FILE} yet."
     if not waiting:
         return "Nobody is in the middle of an exercise."
     (key, most), *_ = waiting.most_common(1)
