@@ -9,9 +9,12 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
+import torch
 
-from tutorial_lib.teaching import reports
+from tutorial_lib.checking.comparing import compare
+from tutorial_lib.teaching import carrying, reports
 from tutorial_lib.teaching.grading import Grade, HandIn
 
 ROOT = Path(__file__).parents[2]
@@ -88,6 +91,9 @@ TRICKS = {
     "raises the case": mean("raise ValueError(str(values) + str(weights))"),
     "names the case": mean("raise type(str(values), (ValueError,), {})(values)"),
     "returns the case": mean("return {str(values): values}"),
+    "returns too much": mean("return np.zeros((3000, 3000))"),
+    "returns odd things": mean("return {None: [values], 1: object(), 'x': {2j}}"),
+    "returns itself": mean("a = [values]\na.append(a)\nreturn a"),
     "by heart": mean("seen = {(2, 1): [0.37169805]}\nreturn np.float64(seen[values.shape])"),
     "wrong": [IMPORTS, WRONG],
     "no Python": ["def weighted_mean(values, weights):\n  return (weights"],
@@ -183,6 +189,9 @@ def test_an_untouched_notebook_is_not_done(graded):
         ("raises the case", "wrong", "raises ValueError at `raise ValueError("),
         ("names the case", "wrong", "raises ValueError"),
         ("returns the case", "wrong", "wrong on"),
+        ("returns too much", "wrong", "wrong on 12 of 12"),
+        ("returns odd things", "wrong", "wrong on 12 of 12"),
+        ("returns itself", "wrong", "its process ended before all was tried: it stopped"),
         ("by heart", "wrong", "raises KeyError"),
         ("wrong", "wrong", "You divide by how many vectors there are"),
         ("no Python", "missing", "is no Python"),
@@ -207,6 +216,27 @@ def test_no_message_holds_the_numbers_of_a_case(graded):
         for grade in grades:
             assert not re.search(r"\d\.\d{3}|\d[,\s]+-?\d+\.", grade.message), grade.message
             assert "array(" not in grade.message
+
+
+def test_values_come_back_as_they_were_and_nothing_else_does():
+    value = {
+        "a": (1, 2.5, None, True, "word", [np.float32(0.5), np.arange(6).reshape(2, 3)[:, ::2]]),
+        3: [
+            torch.ones(2, 1).expand(2, 3),
+            torch.zeros(0, 2),
+            torch.tensor(1.5, requires_grad=True),
+        ],
+        "b": [torch.ones(3, dtype=torch.bfloat16), np.array(True), {1, 2}, float("nan")],
+    }
+    again = carrying.unpack(carrying.pack(value))
+    assert list(again) == ["a", 3, "b"] and again["a"][:5] == value["a"][:5]
+    assert not compare(value["a"][5], again["a"][5]) and not compare(value[3], again[3])
+    assert again["b"][0].dtype == torch.bfloat16 and again["b"][2] == {1, 2}
+    other = carrying.unpack(carrying.pack(os.system))
+    assert isinstance(other, carrying.Other) and not callable(other)
+    for bad in (b"", b"\0" * 8 + b"x", carrying.pack(value)[:40], b"cposix\nsystem\n(S'true'\ntR."):
+        with pytest.raises(ValueError):
+            carrying.unpack(bad)
 
 
 def test_a_mistake_counts_once(graded):

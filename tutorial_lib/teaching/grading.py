@@ -190,7 +190,10 @@ class ChapterGrader:
         self._prepare(task)
         with tempfile.TemporaryDirectory() as folder:
             tried = try_answer(task, source, stand_ins, self.cases[task.name], Path(folder))
-        return grade(*self._judged(task, tried, source.split("\n")))
+        try:
+            return grade(*self._judged(task, tried, source.split("\n")))
+        except Exception as error:  # whatever odd values it gave, the others are graded
+            return grade(WRONG, f"it gives what cannot be judged: {type(error).__name__}")
 
     def _stand_ins(self, task, own: Source, replaced: set[str]) -> dict:
         """Names for which the course's own stands: other answers that are not there or not right,

@@ -25,7 +25,7 @@ from tutorial_lib.checking.layouts import joined, strided, tensors
 from tutorial_lib.checking.running import Outcome, OutOfTime, call, within
 from tutorial_lib.checking.trials import LAYOUTS, Known
 from tutorial_lib.teaching import guarding
-from tutorial_lib.teaching.carrying import pack, unpack
+from tutorial_lib.teaching.carrying import LARGE, pack, unpack
 
 FILE = "answer.py"
 LOADING = 30  # seconds that the lines around an answer may take
@@ -130,7 +130,10 @@ def _record(reading: int, seconds: float):
     head = _bytes(reading, 8, deadline)
     if not head:
         return None if head is None else ()
-    data = _bytes(reading, struct.unpack(">Q", head)[0], deadline)
+    size = struct.unpack(">Q", head)[0]
+    if size > 2 * LARGE:  # it was not packed
+        return ()
+    data = _bytes(reading, size, deadline)
     try:
         return unpack(data) if data else ()
     except ValueError:
