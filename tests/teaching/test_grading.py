@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from tutorial_lib.checking.comparing import compare
-from tutorial_lib.teaching import carrying, reports
+from tutorial_lib.teaching import carrying, grading, reports
 from tutorial_lib.teaching.grading import Grade, HandIn
 
 ROOT = Path(__file__).parents[2]
@@ -289,3 +289,29 @@ def test_the_files_are_what_their_readers_want(tmp_path):
     for test in found["tests"]:  # the fields and types of Gradescope's specification
         assert set(test) == {"name", "score", "max_score", "status", "output"}
         assert test["status"] in ("passed", "failed") and 0 <= test["score"] <= test["max_score"]
+
+
+def test_rounding_on_the_cases_of_one_seed_costs_nobody_a_point(monkeypatch):
+    grader = grading.ChapterGrader(ROOT / "chapters" / "00_start_here.ipynb", seed=9)
+    verdicts = {}
+
+    class Judge:
+        def __init__(self, task, seed):
+            self.seed = seed
+
+        def judge(self, source, stand_ins):
+            return verdicts.get(self.seed, "right"), "" if self.seed not in verdicts else "told"
+
+    monkeypatch.setattr(grading, "Judge", Judge)
+    task = grader.tasks[0]
+    for found, state in [
+        ({}, "right"),
+        ({9: "nearly"}, "right"),  # and right on the course's cases, and on others
+        ({9: "wrong"}, "wrong"),
+        ({9: "nearly", 0: "nearly"}, "wrong"),
+        ({9: "nearly", 10: "nearly"}, "wrong"),  # knows the course's by heart
+        ({9: "refused"}, "refused"),
+    ]:
+        verdicts.clear()
+        verdicts.update(found)
+        assert grader._judged(task, "", {})[0] == state

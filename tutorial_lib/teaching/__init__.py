@@ -11,6 +11,7 @@ catch_up     jump to any section of a chapter, in a learner's notebook
 room         how far a room is, as a page and a table
 grading      a folder of hand-ins, graded: what each answer is, and what is said of it
 submissions  the definitions of a hand-in by name, from notebooks and .py files
+judging      one task's answers, judged on the cases of one seed
 worker       an answer tried in a process of its own, with limits
 guarding     what an answer may not do: read the course's answers, write, start programs
 carrying     values brought from one process to another as plain bytes

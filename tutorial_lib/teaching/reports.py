@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree
 
-from tutorial_lib.teaching.grading import EMPTY, MISSING, REFUSED, RIGHT, UNGRADED, WRONG, HandIn
+from tutorial_lib.teaching.grading import HandIn
+from tutorial_lib.teaching.judging import EMPTY, MISSING, REFUSED, RIGHT, UNGRADED, WRONG
 
 NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
