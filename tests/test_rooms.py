@@ -23,7 +23,8 @@ MAY_USE = {
     "recipes": LEARNT | TOOLS,
     "course": {"checking", "measuring", "data"},  # checksums, for the doctor
     "authoring": {"checking", "measuring", "course"},
-    "__main__": {"course", "authoring", "data"},  # what is fetched only when asked for
+    "teaching": {"checking", "notebook", "measuring", "course", "authoring"},
+    "__main__": {"course", "authoring", "teaching", "data"},  # what is fetched only when asked for
 }
 
 
