@@ -1,0 +1,7 @@
+"""Chapter 08, windows: what is asked, how it is tried, and what people get wrong."""
+
+from tutorial_lib.exercises import in_files
+
+FILES: dict[str, str] = {  # in the order of the chapter: an exercise and the file that holds it
+}
+__all__, __getattr__, __dir__ = in_files(__name__, FILES)
