@@ -4,6 +4,8 @@ All stand on one grid of 20 × 20 tokens, in windows, patches, regions or summar
 random weights. In TNT the tokens of the grid are its pixels, and who hears is the patch around one.
 """
 
+import itertools
+
 import matplotlib.pyplot as plt
 import torch
 from matplotlib.colors import ListedColormap
@@ -137,6 +139,11 @@ def all_heard(name, depth, rows=slice(None), columns=slice(None)):
     layers = SYSTEMS[name](depth)
     x = torch.randn(1, SIDE, SIDE, DIM, dtype=torch.float64)
     return reach(lambda x: layers(x)[:, rows, columns], x)
+
+
+def layers_of(name, row, column):
+    """After how many layers one token has heard all."""
+    return next(d for d in itertools.count(1) if heard(name, d, row, column).all())
 
 
 def figure(row, column, depths=(1, 2, 3, 4)):
