@@ -11,8 +11,10 @@ flops              operations of one image forward; a multiplication and an addi
 images_per_second  forward, batches of 256, on one thread of this machine's CPU: the median
 accuracy           on 2,000 test pictures, one number for each seed
 
-Rows are added to results/backbones.json or replaced by name. Each says on which processor and when
-it was measured: compare speeds of the same processor only.
+Those with windows have two stages, 14 × 14 tokens in windows of 7 × 7 and 7 × 7 tokens in one, and
+such a width that they need about the operations of the ViT with patches of 4. Rows are added to
+results/backbones.json or replaced by name. Each says on which processor and when its speed was
+measured: compare speeds of the same processor only.
 """
 
 import argparse
@@ -25,8 +27,16 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from tutorial_lib.layers.transformer import EncoderLayer
 from tutorial_lib.measuring import benchmarking, records
+from tutorial_lib.models.backbones.cat import CAT
 from tutorial_lib.models.backbones.cnn import SmallCNN
+from tutorial_lib.models.backbones.cswin import CSWin
+from tutorial_lib.models.backbones.msg import MSG
+from tutorial_lib.models.backbones.regionvit import RegionViT
+from tutorial_lib.models.backbones.shuffle import Shuffle
+from tutorial_lib.models.backbones.swin import Swin
 from tutorial_lib.models.backbones.t2t import T2TModule, T2TViT, TokenTransformer
+from tutorial_lib.models.backbones.tnt import TNT
+from tutorial_lib.models.backbones.twins import Twins
 from tutorial_lib.models.backbones.vit import ViT
 from tutorial_lib.recipes.vit.data_size import accuracy, draw, loss_of, pictures
 from tutorial_lib.training.loop import train
@@ -41,11 +51,30 @@ def t2t():
     return T2TViT(embed, [EncoderLayer(64, 4, 128) for _ in range(4)], 64, 10)
 
 
+def tnt():
+    """Patches of 4 with four pixel tokens each, narrower than the ViT for what these cost."""
+    sizes = dict(dim=48, depth=4, heads=4, hidden=96, stride=2, inner_dim=8, inner_heads=2)
+    return TNT(28, 4, 1, 10, **sizes)
+
+
+DEPTHS = dict(depths=(2, 2), heads=(2, 4))
+STAGES, WIDTHS = DEPTHS | {"dim": 24}, DEPTHS | {"dims": (24, 48)}
 BACKBONES = {  # name -> a fresh model of 10 classes, and its learning rate
     "CNN": (partial(SmallCNN, 1, 10, width=46), 4e-3),
     "ViT, patch 4": (partial(ViT, 28, 4, 1, 10, dim=64, depth=4, heads=4, hidden=128), 2e-3),
     "ViT, patch 7": (partial(ViT, 28, 7, 1, 10, dim=64, depth=4, heads=4, hidden=128), 2e-3),
     "T2T-ViT": (t2t, 2e-3),
+    "TNT": (tnt, 2e-3),
+    "Twins-SVT": (
+        partial(Twins, 1, 10, 2, summary=(2, 1), windows=(7, 7), ratio=(4, 4), **WIDTHS),
+        2e-3,
+    ),
+    "CAT": (partial(CAT, 1, 10, 2, dim=20, patch=7, depths=(1, 1), heads=(2, 4)), 2e-3),
+    "RegionViT": (partial(RegionViT, 1, 10, 2, 7, **WIDTHS), 2e-3),
+    "Swin": (partial(Swin, 2, 7, 1, 10, **STAGES), 2e-3),
+    "CSWin": (partial(CSWin, 2, 1, 10, widths=(2, 7), **STAGES), 2e-3),
+    "Shuffle": (partial(Shuffle, 2, 7, 1, 10, **STAGES), 2e-3),
+    "MSG": (partial(MSG, 2, 7, 1, 10, regions=(2, 1), **STAGES), 2e-3),
 }
 
 

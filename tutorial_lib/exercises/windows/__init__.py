@@ -2,12 +2,23 @@
 
 from tutorial_lib.exercises import in_files
 
-FILES: dict[str, str] = {  # in the order of the chapter: an exercise and the file that holds it
+FILES = {  # in the order of the chapter: an exercise and the file that holds it
+    "window_partition": "partition",
+    "window_reverse": "partition",
+    "shift_mask": "masks",
+    "shifted_attention": "shifting",
+    "WindowAttention": "attention",
+    "SwinBlock": "block",
+    "Swin": "model",
+    "train_until": "training",
+    "swin_from_nothing": "from_nothing",
+    "layers_until_all_hear": "hearing",
     "LePE": "lepe",
     "CrossShapedAttention": "cross",
     "spread": "shuffling",
     "gather": "shuffling",
     "trade": "messengers",
-    "layers_until_all_hear": "hearing",
+    "biased_attention_backward": "backward",
+    "swin_cost": "cost",
 }
 __all__, __getattr__, __dir__ = in_files(__name__, FILES)
