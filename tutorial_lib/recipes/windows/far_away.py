@@ -102,7 +102,8 @@ def plan():
             lengths = (SOON, LONG) if model == "Swin, 4 blocks" else (SOON,)
             cases += [(task, model, *run) for run in product(lengths, RATES)]
     names = ("task", "model", "steps", "lr")
-    return [dict(zip(names, case), seed=seed) for seed, case in product(SEEDS, cases)]
+    rows = [dict(zip(names, case), seed=seed) for seed, case in product(SEEDS, cases)]
+    return sorted(rows, key=lambda row: row["steps"])
 
 
 if __name__ == "__main__":

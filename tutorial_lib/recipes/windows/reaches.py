@@ -158,7 +158,7 @@ def figure(row, column, depths=(1, 2, 3, 4)):
         before = torch.zeros(SIDE, SIDE, dtype=torch.bool)
         for depth, ax in zip(depths, down):
             now = heard(name, depth, row, column)
-            ax.imshow(now.int() + (now & ~before).int(), cmap=colours, vmin=0, vmax=2)
+            ax.imshow((now.int() + (now & ~before).int()).numpy(), cmap=colours, vmin=0, vmax=2)
             ax.plot(column, row, "s", ms=4, color="#e69f00", mec="black", mew=0.6)
             ax.set_xticks([i - 0.5 for i in range(WINDOW, SIDE, WINDOW)], [])
             ax.set_yticks([i - 0.5 for i in range(WINDOW, SIDE, WINDOW)], [])
