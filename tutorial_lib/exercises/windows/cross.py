@@ -308,8 +308,8 @@ class SkipsTheOutput(_Parts):
 
 
 @CrossShapedAttention.mistake(
-    """There is no softmax over a stripe alone: yours runs over the whole map, so every token
-    hears every other. Which axis should hold the stripes when attention is called?"""
+    """Your attention runs over the whole map: every token hears every other. Cut q, k and v into
+    stripes first. Which axis should hold the stripes when attention is called?"""
 )
 class OverTheWholeMap(_Parts):
     def in_stripes(self, q, k, v, lepe, rows, columns):
