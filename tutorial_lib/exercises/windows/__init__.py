@@ -12,6 +12,12 @@ FILES = {  # in the order of the chapter: an exercise and the file that holds it
     "Swin": "model",
     "train_until": "training",
     "swin_from_nothing": "from_nothing",
+    "layers_until_all_hear": "hearing",
+    "LePE": "lepe",
+    "CrossShapedAttention": "cross",
+    "spread": "shuffling",
+    "gather": "shuffling",
+    "trade": "messengers",
     "biased_attention_backward": "backward",
     "swin_cost": "cost",
 }

@@ -1,0 +1,228 @@
+"""Shuffle Transformer's regrouping of tokens, and the way back."""
+
+import torch
+
+from tutorial_lib.checking import Exercise
+from tutorial_lib.layers.windows import spread as spread_of_the_course
+from tutorial_lib.layers.windows import window_partition
+
+
+def spread(x, rows, columns):
+    """The spatial shuffle: rearrange a map so that each window holds tokens from all over it.
+
+    x  (B, H, W, C) tensor; rows divides H, columns divides W
+    ->  (B, H, W, C). Cut this into windows of rows × columns as ever: the window (a, b), a-th from
+        the top and b-th from the left, then holds the tokens that x has in the rows a, a + H/rows,
+        a + 2·H/rows, … and in the columns b, b + W/columns, …, in their old order.
+    """
+    x = x.unflatten(2, (columns, -1)).unflatten(1, (rows, -1))
+    # (B, rows, H / rows, columns, W / columns, C): who in the window, which window, twice
+    return x.transpose(1, 2).transpose(3, 4).flatten(3, 4).flatten(1, 2)
+
+
+def gather(x, rows, columns):
+    """Put every token back where it stood before `spread(x, rows, columns)`.
+
+    x  (B, H, W, C) tensor, spread with the same rows and columns  ->  (B, H, W, C), as it was
+    """
+    H, W = x.shape[1:3]
+    return spread_of_the_course(x, H // rows, W // columns)
+
+
+def maps_and_windows(rng):
+    for B, H, W, C, rows, columns in [
+        (1, 4, 8, 1, 2, 4),
+        (1, 4, 8, 2, 4, 2),
+        (2, 8, 4, 3, 2, 2),
+        (2, 4, 8, 2, 1, 4),
+        (3, 12, 6, 2, 2, 3),
+        (1, 9, 9, 2, 3, 3),
+    ]:
+        x = torch.from_numpy(rng.normal(size=(B, H, W, C))).requires_grad_(B > 1)
+        yield dict(x=x, rows=rows, columns=columns)
+
+
+def spread_maps(rng):
+    for case in maps_and_windows(rng):
+        x = spread_of_the_course(case["x"].detach(), case["rows"], case["columns"])
+        yield case | {"x": x.requires_grad_(case["x"].requires_grad)}
+
+
+spread = Exercise(
+    spread,
+    level=3,
+    minutes=12,
+    cases=maps_and_windows,
+    hints=(
+        "Take one axis of 6 tokens and windows of 2: 0 1 2 3 4 5 becomes 0 3 | 1 4 | 2 5. Which "
+        "reshape, and which swap, does that?",
+        "As 2 × 3 the six are [[0, 1, 2], [3, 4, 5]]: who in the window, by which window. The "
+        "windows should come first. Do it for both axes.",
+        "`x.unflatten(2, (columns, -1)).unflatten(1, (rows, -1))` has six axes; swap 1 with 2 and "
+        "3 with 4; flatten each pair again.",
+    ),
+)
+
+
+@spread.mistake(
+    """Your pairs of axes are cut the wrong way round: the distance between the tokens of a window
+    is rows, where it should be H / rows. That is the way *back*. How many tokens of a window lie
+    along the axis, and how many windows?"""
+)
+def the_way_back(x, rows, columns):
+    return gather.reference(x, rows, columns)
+
+
+@spread.mistake(
+    """Your map comes out as it went in: you cut each axis in two and put it together again. What
+    has to change places in between?"""
+)
+def moves_nothing(x, rows, columns):
+    return x.clone()
+
+
+@spread.mistake(
+    """Rows are spread and columns are not: a window of yours holds neighbours of the same row.
+    The shuffle works along both axes."""
+)
+def rows_alone(x, rows, columns):
+    return spread_of_the_course(x, rows, x.shape[2])
+
+
+@spread.mistake(
+    """Columns are spread and rows are not: a window of yours holds neighbours of the same column.
+    The shuffle works along both axes."""
+)
+def columns_alone(x, rows, columns):
+    return spread_of_the_course(x, x.shape[1], columns)
+
+
+@spread.mistake(
+    """rows and columns have changed places: you cut the height for the columns of a window. Right
+    for square windows alone."""
+)
+def rows_for_columns(x, rows, columns):
+    return spread_of_the_course(x, columns, rows)
+
+
+@spread.mistake(
+    """Your window is right and read column by column: the tokens of a window are mirrored. Which
+    of the axes of a window comes first?"""
+)
+def mirrored_windows(x, rows, columns):
+    y = spread_of_the_course(x, rows, columns)
+    B, H, W, C = y.shape
+    y = y.unflatten(2, (-1, columns)).unflatten(
+        1, (-1, rows)
+    )  # (B, down, rows, across, columns, C)
+    return y.permute(0, 1, 4, 3, 2, 5).reshape(B, H, W, C)
+
+
+@spread.mistake(
+    """You return the windows, and not the map: it should keep the shape (B, H, W, C), so that any
+    window attention can follow."""
+)
+def windows_of_it(x, rows, columns):
+    y = spread_of_the_course(x, rows, columns)
+    y = y.unflatten(2, (-1, columns)).unflatten(1, (-1, rows))
+    return y.transpose(2, 3).flatten(3, 4).flatten(1, 2)
+
+
+@spread.mistake("""Six axes leave your function. Flatten each pair again: a map has four.""")
+def six_axes(x, rows, columns):
+    x = x.unflatten(2, (columns, -1)).unflatten(1, (rows, -1))
+    return x.transpose(1, 2).transpose(3, 4)
+
+
+@spread.mistake(
+    """You swap windows with places on the axis of *all* windows: windows are numbered row by row,
+    and in one axis rows and columns mix. In the task they are spread apart: H / rows along one,
+    and W / columns along the other."""
+)
+def one_axis_for_both(x, rows, columns):
+    B, H, W, C = x.shape
+    y = x.unflatten(2, (-1, columns)).unflatten(1, (-1, rows)).transpose(2, 3)
+    windows = y.flatten(3, 4).flatten(1, 2)  # (B, n, m, C)
+    n, m = windows.shape[1:3]
+    turned = windows.mT.flatten(2).reshape(B, C, m, n).permute(0, 2, 3, 1).reshape(B, n, m, C)
+    turned = turned.unflatten(2, (rows, columns)).unflatten(1, (H // rows, W // columns))
+    return turned.transpose(2, 3).reshape(B, H, W, C)
+
+
+@spread.mistake(
+    """You cut the map into blocks and lay them down one after the other, by a reshape. The rows
+    of a map are W tokens long: which tokens of one window lie in one row of it?"""
+)
+def blocks_in_a_row(x, rows, columns):
+    H, W = x.shape[1:3]
+    return window_partition(x, H // rows, W // columns).reshape(x.shape)
+
+
+gather = Exercise(
+    gather,
+    level=2,
+    minutes=6,
+    cases=spread_maps,
+    hints=(
+        "Along one axis: 0 3 1 4 2 5 should become 0 1 2 3 4 5 again. Look at the two as a reshape "
+        "and a swap.",
+        "`spread` cuts an axis into (rows, H / rows) and swaps. What does it cut the axis into if "
+        "it is called with H / rows?",
+        "`spread` itself, with other numbers for rows and columns. Which?",
+    ),
+)
+
+
+@gather.mistake(
+    """You spread a second time, with the same numbers. That is the way back only where a window
+    has as many tokens along an axis as there are windows. What is the distance of two neighbours
+    now?"""
+)
+def spreads_again(x, rows, columns):
+    return spread_of_the_course(x, rows, columns)
+
+
+@gather.mistake(
+    """Your rows are back and your columns are spread once more. What did you do for H that is
+    missing for W?"""
+)
+def columns_spread_again(x, rows, columns):
+    return spread_of_the_course(x, x.shape[1] // rows, columns)
+
+
+@gather.mistake(
+    """Your columns are back and your rows are spread once more. What did you do for W that is
+    missing for H?"""
+)
+def rows_spread_again(x, rows, columns):
+    return spread_of_the_course(x, rows, x.shape[2] // columns)
+
+
+@gather.mistake("""Nothing has moved. Along an axis, 0 3 1 4 2 5 should become 0 1 2 3 4 5.""")
+def moves_nothing_back(x, rows, columns):
+    return x.clone()
+
+
+@gather.mistake(
+    """Your rows are back, and your columns are where `spread` has put them. The shuffle worked
+    along both axes."""
+)
+def rows_alone_back(x, rows, columns):
+    return spread_of_the_course(x, x.shape[1] // rows, x.shape[2])
+
+
+@gather.mistake(
+    """Your columns are back, and your rows are where `spread` has put them. The shuffle worked
+    along both axes."""
+)
+def columns_alone_back(x, rows, columns):
+    return spread_of_the_course(x, x.shape[1], x.shape[2] // columns)
+
+
+@gather.mistake(
+    """The two numbers have changed places: the count of windows along the width is used for the
+    height. Right on square maps alone."""
+)
+def counts_exchanged(x, rows, columns):
+    H, W = x.shape[1:3]
+    return spread_of_the_course(x, W // columns, H // rows)
