@@ -1,7 +1,7 @@
 """Two marks in two windows, the same or not: with the shift, without it, and by other ways out.
 
 Taught in chapter 08, after Liu et al., Swin Transformer (ICCV 2021, 2103.14030), whose ablation of
-the shift is table 4. Measure again, a quarter of an hour on two cores:
+the shift is table 4. Measure again, five minutes on two cores:
 
     python -m tutorial_lib.recipes.windows.far_windows [--out FILE]
 """
@@ -18,7 +18,7 @@ from tutorial_lib.models.backbones.swin import Swin
 from tutorial_lib.training.loop import train
 
 BATCH, PATCH, DIM, SEEDS = 64, 2, 32, range(3)
-RATES = (1.5e-3, 3e-3, 6e-3)
+RATES = (1.5e-3, 3e-3)
 
 
 def one_stage(window, shifted):
@@ -57,11 +57,11 @@ def measure(row):
 
 
 def plan():
-    """All models at three rates; the two that are compared also four times as long, and on images
-    four times as large."""
-    settings = [(name, 8, 400, lr) for lr, name in product(RATES, MODELS)]
-    settings += [("without", 8, 1600, lr) for lr in RATES]
-    settings += [(name, 16, 600, 5e-3) for name in ("with the shift", "without")]
+    """The two that are compared at two rates, without the shift also four times as long; the other
+    ways out at one rate."""
+    settings = [(name, 8, 400, lr) for lr, name in product(RATES, list(MODELS)[:2])]
+    settings += [(name, 8, 400, RATES[-1]) for name in list(MODELS)[2:]]
+    settings += [("without", 8, 1600, RATES[-1])]
     names = ("model", "side", "steps", "lr")
     return [dict(zip(names, setting), seed=seed) for seed, setting in product(SEEDS, settings)]
 
