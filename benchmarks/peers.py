@@ -9,7 +9,7 @@ import re
 import torch
 from torch import nn
 
-# Parts of a block in timm, and ours: in what has a `blocks` list, attention and MLP are named alike.
+# Parts of a block in timm, and what they are called in ours.
 IN_A_BLOCK = [
     (r"attn\.(q|kv|qk|qkv|v)\b", r"attention.to_\1"),
     (r"attn\.proj\b", "attention.to_out"),

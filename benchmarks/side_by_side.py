@@ -70,6 +70,15 @@ class Contest:
         return self
 
 
+def stirred(model):
+    """A fresh model with 0.1 of noise on all its weights, so that none is at its start value: zeros
+    and ones would hide an exchange or something left out."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    return model
+
+
 class Logits(nn.Module):
     """A model of Hugging Face's, whose answer is its logits."""
 
@@ -216,7 +225,7 @@ def run(name, contests, arguments=None):
     limits = {
         dtype: benchmarking.device_limits(device, getattr(torch, dtype), clock) for dtype in dtypes
     }
-    rows, sizes, bar = [], {}, tqdm(chosen.items())
+    rows, sizes, bar = [], {}, tqdm(chosen.items(), disable=None)
     for what, make in bar:
         bar.set_description(what)
         torch.manual_seed(0)

@@ -9,7 +9,7 @@ import torch
 from transformers import SwinConfig, SwinForImageClassification
 
 from benchmarks import peers, side_by_side
-from benchmarks.side_by_side import Contest, Logits
+from benchmarks.side_by_side import Contest, Logits, stirred
 from tutorial_lib.models.backbones.cat import CAT
 from tutorial_lib.models.backbones.cswin import CSWin
 from tutorial_lib.models.backbones.msg import MSG
@@ -44,7 +44,7 @@ def swin_pair(side, patch, channels, classes, dim, depths, heads):
         drop_path_rate=0.0,
         attn_implementation="sdpa",
     )
-    theirs = SwinForImageClassification(config)
+    theirs = stirred(SwinForImageClassification(config))
     ours = Swin(patch, 7, channels, classes, dim, depths, heads)
     ours.load_state_dict(from_huggingface(theirs.state_dict()))
     return ours, theirs
@@ -75,13 +75,13 @@ def tnt(device, quick):
     paper = dict(dim=384, depth=12, heads=6, hidden=1536, inner_dim=24, inner_heads=4)
     small = dict(dim=96, depth=4, heads=4, hidden=384, inner_dim=12, inner_heads=2)
     side, sizes = (224, paper) if device.type != "cpu" else (32 if quick else 112, small)
-    ours = TNT(side, 16, 3, 10, stride=4, **sizes)
+    ours = stirred(TNT(side, 16, 3, 10, stride=4, **sizes))
     images = (torch.randn(len(pictures(device, quick)[0]), 3, side, side),)
     return Contest({"ours": ours}, images).beside("timm", lambda: peers.timm_tnt(ours, side))
 
 
 def twins(device, quick):
-    ours = Twins(1, 10, 2, summary=(2, 1), windows=(7, 7), ratio=(4, 4), **DIMS)
+    ours = stirred(Twins(1, 10, 2, summary=(2, 1), windows=(7, 7), ratio=(4, 4), **DIMS))
     images = pictures(device, quick)
     side = images[0].shape[-1]
     return Contest({"ours": ours}, images).beside("timm", lambda: peers.timm_twins(ours, side))

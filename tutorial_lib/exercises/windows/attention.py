@@ -69,7 +69,7 @@ def windows_and_masks(rng):
 WindowAttention = ModuleExercise(
     WindowAttention,
     level=3,
-    minutes=18,
+    minutes=15,
     cases=windows_and_masks,
     initial={"table": (0, 0.02)},
     shared=("mask",),

@@ -65,7 +65,7 @@ def sizes_and_grids(rng):
 SwinBlock = ModuleExercise(
     SwinBlock,
     level=3,
-    minutes=12,
+    minutes=10,
     cases=sizes_and_grids,
     hints=(
         "It is chapter 03's encoder layer, with another attention. Write a small function that "

@@ -25,7 +25,7 @@ def shift_mask(height, width, window, shift):
 shift_mask = Exercise(
     shift_mask,
     level=3,
-    minutes=12,
+    minutes=10,
     cases=lambda rng: (
         dict(zip(("height", "width", "window", "shift"), sizes))
         for sizes in [

@@ -80,7 +80,7 @@ def sizes_and_images(rng):
 Swin = ModuleExercise(
     Swin,
     level=3,
-    minutes=12,
+    minutes=10,
     cases=sizes_and_images,
     hints=(
         "Write down the features of each stage first, [dim, 2 dim, 4 dim, ...]. Everything else in "

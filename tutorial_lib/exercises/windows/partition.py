@@ -45,7 +45,7 @@ def grids(rng):
 window_partition = Exercise(
     window_partition,
     level=2,
-    minutes=10,
+    minutes=8,
     cases=grids,
     hints=(
         "Row y of the grid is row y // rows of windows, and in it row y % rows. Give each of the "
@@ -219,7 +219,7 @@ def windows_to_put_back(rng):
 window_reverse = Exercise(
     window_reverse,
     level=2,
-    minutes=5,
+    minutes=4,
     cases=windows_to_put_back,
     hints=(
         "Go through your `window_partition` from its last line to its first: each step has an "

@@ -56,7 +56,7 @@ shifted_attention = Exercise(
     shifted_attention,
     start=buggy_shifted_attention,
     level=2,
-    minutes=6,
+    minutes=5,
     cases=grids_and_shifts,
     hints=(
         "Replace the attention by nothing, `found = tokens`. What must come out for each x, and "

@@ -93,7 +93,7 @@ def loops(rng):
 train_until = LoopExercise(
     train_until,
     level=2,
-    minutes=12,
+    minutes=10,
     cases=loops,
     hints=(
         "The logits are needed twice, for the loss and for the accuracy, and both are those from "
