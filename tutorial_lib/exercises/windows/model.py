@@ -162,7 +162,7 @@ class ShiftsTheFirst(_with_shifts(lambda window, i: window // 2 * (1 - i % 2))):
 )
 class Mirrored(_Steps):
     def tokens(self, images):
-        return super().tokens(images.mT)
+        return super().tokens(images).transpose(1, 2)
 
 
 @Swin.mistake(
