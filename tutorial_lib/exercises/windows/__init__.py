@@ -16,7 +16,7 @@ FILES = {  # in the order of the chapter: an exercise and the file that holds it
     "LePE": "lepe",
     "CrossShapedAttention": "cross",
     "spread": "shuffling",
-    "gather": "shuffling",
+    "gather": "gathering",
     "trade": "messengers",
     "biased_attention_backward": "backward",
     "swin_cost": "cost",

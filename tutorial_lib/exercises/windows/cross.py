@@ -1,11 +1,13 @@
 """CSWin's attention: half of the heads in upright stripes, half in level ones."""
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from tutorial_lib.checking.modules import ModuleExercise
 from tutorial_lib.exercises.windows.lepe import LePE as lepe_exercise
-from tutorial_lib.layers.multi_head_attention import fused_attention, merge_heads, split_heads
+from tutorial_lib.layers import windows as on_tensors
+from tutorial_lib.layers.multi_head_attention import merge_heads, split_heads
 from tutorial_lib.layers.windows import window_partition, window_reverse
 
 LePE = lepe_exercise.reference
@@ -20,7 +22,8 @@ class CrossShapedAttention(nn.Module):
     Its parts are named to_q, to_k, to_v, to_out (linear maps), upright_lepe and level_lepe (`LePE`
     of half the features). The first half of the features, and of the heads, works in upright
     stripes, `width` columns each and as high as the map; the second in level ones, `width` rows
-    each. In a stripe it is plain attention plus LePE of the values.
+    each. In a stripe it is plain attention plus LePE of the values. `on_tensors.window_partition`
+    and `on_tensors.window_reverse` cut windows of any size.
     """
 
     def __init__(self, dim: int, heads: int, width: int):
@@ -43,10 +46,11 @@ class CrossShapedAttention(nn.Module):
     def in_stripes(self, q, k, v, lepe, rows, columns):
         """One half: q, k, v (B, H, W, dim / 2), stripes of rows × columns  ->  the same shape"""
         B, H, W = q.shape[:3]
-        q, k, v = (window_partition(t, rows, columns).flatten(0, 1) for t in (q, k, v))
-        z = merge_heads(fused_attention(*(split_heads(t, self.heads // 2) for t in (q, k, v))))
+        q, k, v = (on_tensors.window_partition(t, rows, columns).flatten(0, 1) for t in (q, k, v))
+        heads = (split_heads(t, self.heads // 2) for t in (q, k, v))
+        z = merge_heads(F.scaled_dot_product_attention(*heads))
         z = z + lepe(v, rows, columns)  # (B · stripes, rows · columns, dim / 2)
-        return window_reverse(z.unflatten(0, (B, -1)), rows, columns, H, W)
+        return on_tensors.window_reverse(z.unflatten(0, (B, -1)), rows, columns, H, W)
 
 
 def sizes_and_maps(rng):
@@ -70,11 +74,17 @@ CrossShapedAttention = ModuleExercise(
         "function that cuts windows of any size, and one that puts them back.",
         "Split the features in two before you cut. Then both halves do the same: cut, attention in "
         "heads / 2 heads, plus LePE, put back. Only the size of the stripe and the LePE differ.",
-        "`to(x).chunk(2, dim=-1)` splits; `window_partition(t, rows, columns).flatten(0, 1)` makes "
-        "(B · stripes, tokens, dim / 2); `split_heads`, `fused_attention`, `merge_heads`, then "
-        "`+ lepe(v, rows, columns)`; `.unflatten(0, (B, -1))` before `window_reverse`.",
+        "`to(x).chunk(2, dim=-1)` splits; `on_tensors.window_partition(t, rows, columns)` and "
+        "`.flatten(0, 1)` make (B · stripes, tokens, dim / 2); `split_heads`, "
+        "`F.scaled_dot_product_attention`, `merge_heads`, then `+ lepe(v, rows, columns)`; "
+        "`.unflatten(0, (B, -1))` before `window_reverse`.",
     ),
 )
+
+
+def _attention(q, k, v, heads):
+    q, k, v = (split_heads(t, heads) for t in (q, k, v))
+    return merge_heads(F.scaled_dot_product_attention(q, k, v))
 
 
 class _Parts(CrossShapedAttention.reference):
@@ -105,7 +115,7 @@ class _Parts(CrossShapedAttention.reference):
         return window_reverse(z.unflatten(0, (B, -1)), rows, columns, H, W)
 
     def attend(self, q, k, v):
-        return merge_heads(fused_attention(*(split_heads(t, self.heads // 2) for t in (q, k, v))))
+        return _attention(q, k, v, self.heads // 2)
 
     def with_lepe(self, z, q, k, v, lepe, rows, columns):
         return z + lepe(v, rows, columns)
@@ -211,8 +221,8 @@ class LaidOutByAReshape(_Parts):
 
 
 @CrossShapedAttention.mistake(
-    """Your scores are divided by nothing, or not by the root of a head's width. `fused_attention`
-    does it by itself; what is the width of one head's queries?"""
+    """Your scores are divided by nothing, or not by the root of a head's width. PyTorch's
+    function does it by itself; what is the width of one head's queries?"""
 )
 class WithoutTheScale(_Parts):
     def attend(self, q, k, v):
@@ -271,13 +281,13 @@ class LePEOverTheMap(_Parts):
 )
 class AllHeadsInEachHalf(_Parts):
     def attend(self, q, k, v):
-        return merge_heads(fused_attention(*(split_heads(t, self.heads) for t in (q, k, v))))
+        return _attention(q, k, v, self.heads)
 
 
 @CrossShapedAttention.mistake("""Each half of yours is one head. How many heads has a half?""")
 class OneHeadInEachHalf(_Parts):
     def attend(self, q, k, v):
-        return merge_heads(fused_attention(*(split_heads(t, 1) for t in (q, k, v))))
+        return _attention(q, k, v, 1)
 
 
 @CrossShapedAttention.mistake(

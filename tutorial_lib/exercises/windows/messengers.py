@@ -3,6 +3,7 @@
 import torch
 
 from tutorial_lib.checking import Exercise
+from tutorial_lib.layers import windows as on_tensors
 from tutorial_lib.layers.windows import window_partition, window_reverse
 
 
@@ -16,9 +17,9 @@ def trade(messengers, region):
         into G equal parts. Part i of messenger j is now what part j of messenger i was.
     """
     G = region * region
-    x = window_partition(messengers, region, region)  # (B, regions, G, dim)
+    x = on_tensors.window_partition(messengers, region, region)  # (B, regions, G, dim)
     x = x.unflatten(-1, (G, -1)).transpose(2, 3).flatten(3)
-    return window_reverse(x, region, region, *messengers.shape[1:3])
+    return on_tensors.window_reverse(x, region, region, *messengers.shape[1:3])
 
 
 def messengers_and_regions(rng):
@@ -44,7 +45,7 @@ trade = Exercise(
         "map of tokens into windows.",
         "Write the features as G parts of equal length. Then a region is a table, messengers by "
         "parts, and the trade is a transpose of it.",
-        "`window_partition(messengers, region, region)` gives (B, regions, G, dim); "
+        "`on_tensors.window_partition(messengers, region, region)` gives (B, regions, G, dim); "
         "`.unflatten(-1, (G, -1)).transpose(2, 3).flatten(3)`; then `window_reverse`.",
     ),
 )

@@ -1,8 +1,9 @@
-"""Shuffle Transformer's regrouping of tokens, and the way back."""
+"""Shuffle Transformer's regrouping of tokens."""
 
 import torch
 
 from tutorial_lib.checking import Exercise
+from tutorial_lib.layers.windows import gather as gather_of_the_course
 from tutorial_lib.layers.windows import spread as spread_of_the_course
 from tutorial_lib.layers.windows import window_partition
 
@@ -20,15 +21,6 @@ def spread(x, rows, columns):
     return x.transpose(1, 2).transpose(3, 4).flatten(3, 4).flatten(1, 2)
 
 
-def gather(x, rows, columns):
-    """Put every token back where it stood before `spread(x, rows, columns)`.
-
-    x  (B, H, W, C) tensor, spread with the same rows and columns  ->  (B, H, W, C), as it was
-    """
-    H, W = x.shape[1:3]
-    return spread_of_the_course(x, H // rows, W // columns)
-
-
 def maps_and_windows(rng):
     for B, H, W, C, rows, columns in [
         (1, 4, 8, 1, 2, 4),
@@ -40,12 +32,6 @@ def maps_and_windows(rng):
     ]:
         x = torch.from_numpy(rng.normal(size=(B, H, W, C))).requires_grad_(B > 1)
         yield dict(x=x, rows=rows, columns=columns)
-
-
-def spread_maps(rng):
-    for case in maps_and_windows(rng):
-        x = spread_of_the_course(case["x"].detach(), case["rows"], case["columns"])
-        yield case | {"x": x.requires_grad_(case["x"].requires_grad)}
 
 
 spread = Exercise(
@@ -70,7 +56,7 @@ spread = Exercise(
     along the axis, and how many windows?"""
 )
 def the_way_back(x, rows, columns):
-    return gather.reference(x, rows, columns)
+    return gather_of_the_course(x, rows, columns)
 
 
 @spread.mistake(
@@ -156,73 +142,3 @@ def one_axis_for_both(x, rows, columns):
 def blocks_in_a_row(x, rows, columns):
     H, W = x.shape[1:3]
     return window_partition(x, H // rows, W // columns).reshape(x.shape)
-
-
-gather = Exercise(
-    gather,
-    level=2,
-    minutes=6,
-    cases=spread_maps,
-    hints=(
-        "Along one axis: 0 3 1 4 2 5 should become 0 1 2 3 4 5 again. Look at the two as a reshape "
-        "and a swap.",
-        "`spread` cuts an axis into (rows, H / rows) and swaps. What does it cut the axis into if "
-        "it is called with H / rows?",
-        "`spread` itself, with other numbers for rows and columns. Which?",
-    ),
-)
-
-
-@gather.mistake(
-    """You spread a second time, with the same numbers. That is the way back only where a window
-    has as many tokens along an axis as there are windows. What is the distance of two neighbours
-    now?"""
-)
-def spreads_again(x, rows, columns):
-    return spread_of_the_course(x, rows, columns)
-
-
-@gather.mistake(
-    """Your rows are back and your columns are spread once more. What did you do for H that is
-    missing for W?"""
-)
-def columns_spread_again(x, rows, columns):
-    return spread_of_the_course(x, x.shape[1] // rows, columns)
-
-
-@gather.mistake(
-    """Your columns are back and your rows are spread once more. What did you do for W that is
-    missing for H?"""
-)
-def rows_spread_again(x, rows, columns):
-    return spread_of_the_course(x, rows, x.shape[2] // columns)
-
-
-@gather.mistake("""Nothing has moved. Along an axis, 0 3 1 4 2 5 should become 0 1 2 3 4 5.""")
-def moves_nothing_back(x, rows, columns):
-    return x.clone()
-
-
-@gather.mistake(
-    """Your rows are back, and your columns are where `spread` has put them. The shuffle worked
-    along both axes."""
-)
-def rows_alone_back(x, rows, columns):
-    return spread_of_the_course(x, x.shape[1] // rows, x.shape[2])
-
-
-@gather.mistake(
-    """Your columns are back, and your rows are where `spread` has put them. The shuffle worked
-    along both axes."""
-)
-def columns_alone_back(x, rows, columns):
-    return spread_of_the_course(x, x.shape[1], x.shape[2] // columns)
-
-
-@gather.mistake(
-    """The two numbers have changed places: the count of windows along the width is used for the
-    height. Right on square maps alone."""
-)
-def counts_exchanged(x, rows, columns):
-    H, W = x.shape[1:3]
-    return spread_of_the_course(x, W // columns, H // rows)
