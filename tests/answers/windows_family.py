@@ -224,6 +224,12 @@ class _(Cross):
         return super().half(q, k, v, rows, columns, lepe)
 
 
+@wrong("windows.CrossShapedAttention", "lepe on its side", says="LePE gets columns before rows")
+class _(Cross):
+    def half(self, q, k, v, rows, columns, lepe):
+        return super().half(q, k, v, rows, columns, lambda v, a, b: lepe(v, b, a))
+
+
 @wrong("windows.CrossShapedAttention", "reshapes back", says="laid down again by a reshape")
 class _(Cross):
     def back(self, z, B, H, W, rows, columns):
@@ -299,6 +305,20 @@ def _(x, rows, columns):
 @wrong("windows.spread", "spreads windows of neighbours")
 def _(x, rows, columns):
     return x.roll((rows // 2, columns // 2), (1, 2))
+
+
+@wrong("windows.spread", "the wrong pair of axes", says="You swap the wrong two axes")
+def _(x, rows, columns):
+    B, H, W, C = x.shape
+    x = x.reshape(B, rows, H // rows, columns, W // columns, C).swapaxes(2, 3)
+    return x.flatten(3, 4).flatten(1, 2)
+
+
+@wrong("windows.spread", "cuts axis 2 after axis 1", says="the width is no longer axis 2")
+def _(x, rows, columns):
+    x = x.unflatten(1, (rows, -1))
+    x = x.unflatten(2, (columns, -1))
+    return x.transpose(1, 2).transpose(3, 4).flatten(3, 4).flatten(1, 2)
 
 
 @right("windows.gather", "by an index for each axis")
@@ -426,6 +446,14 @@ def _(messengers, region):
 @wrong("windows.trade", "turns the batch")
 def _(messengers, region):
     return messengers.flip(0) if len(messengers) > 1 else messengers.flip(-1)
+
+
+@wrong("windows.trade", "swaps parts and places", says="has only changed the order of its own")
+def _(messengers, region):
+    G = region**2
+    x = regions(messengers, region)
+    x = x.reshape(*x.shape[:3], G, -1).mT.reshape(x.shape)
+    return window_reverse(x, region, region, *messengers.shape[1:3])
 
 
 # layers_until_all_hear

@@ -329,3 +329,12 @@ class OverTheWholeMap(_Parts):
         v = window_partition(v, rows, columns).flatten(0, 1)
         z = z + lepe(v, rows, columns)
         return window_reverse(z.unflatten(0, (B, -1)), rows, columns, H, W)
+
+
+@CrossShapedAttention.mistake(
+    """LePE gets columns before rows, and lays each stripe on its side: the token below another is
+    no longer its neighbour. In which order does it want the two numbers?"""
+)
+class LePEOnItsSide(_Parts):
+    def with_lepe(self, z, q, k, v, lepe, rows, columns):
+        return z + lepe(v, columns, rows)

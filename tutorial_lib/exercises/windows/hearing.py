@@ -61,6 +61,7 @@ layers_until_all_hear = Exercise(
     layers_until_all_hear,
     level=3,
     minutes=12,
+    seconds=3,
     cases=graphs,
     hints=(
         "Keep one table: knows[t, s], whether token t knows of token s so far. What is it before "

@@ -167,3 +167,21 @@ class OneLongPicture(_Pictures):
 class ReturnsPictures(_Pictures):
     def tokens(self, pictures, v):
         return pictures
+
+
+@LePE.mistake(
+    """Your pictures have their features last, (S, rows, columns, dim), and the convolution takes
+    rows for its channels. PyTorch wants channels as axis 1: what has to move?"""
+)
+class ChannelsLast(_Pictures):
+    def forward(self, v, rows, columns):
+        return self.convolve(v.unflatten(1, (rows, columns))).flatten(1, 2)
+
+
+@LePE.mistake(
+    """Your tokens have their places last, (S, dim, rows · columns). Which two axes change places
+    on the way back?"""
+)
+class PlacesLast(_Pictures):
+    def tokens(self, pictures, v):
+        return pictures.flatten(2)

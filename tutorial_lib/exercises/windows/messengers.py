@@ -160,3 +160,23 @@ def too_few_parts(messengers, region):
 def laid_out_in_a_row(messengers, region):
     x = stays_cut(messengers, region)
     return x.reshape(messengers.shape)
+
+
+@trade.mistake(
+    """Nobody has traded: each messenger has only changed the order of its own features. You swap
+    the parts with what is in a part. Which axis holds the messengers of a region?"""
+)
+def within_a_messenger(messengers, region):
+    return _traded(messengers, region, lambda x: x.unflatten(-1, (region**2, -1)).mT.flatten(3))
+
+
+@trade.mistake(
+    """Two steps of yours do not fit: the features are cut into dim / G parts of length G, and
+    laid down as if they had been G parts. Into how many parts are a messenger's features cut, and
+    how long is each?"""
+)
+def counts_exchanged(messengers, region):
+    G = region**2
+    return _traded(
+        messengers, region, lambda x: x.unflatten(-1, (-1, G)).transpose(2, 3).reshape(x.shape)
+    )

@@ -142,3 +142,22 @@ def one_axis_for_both(x, rows, columns):
 def blocks_in_a_row(x, rows, columns):
     H, W = x.shape[1:3]
     return window_partition(x, H // rows, W // columns).reshape(x.shape)
+
+
+@spread.mistake(
+    """You swap the wrong two axes: with (B, rows, H / rows, columns, W / columns, C), axes 2 and
+    3 belong to different directions. In which two pairs do a window's number and a place in it
+    change places?"""
+)
+def swaps_the_middle(x, rows, columns):
+    x = x.unflatten(2, (columns, -1)).unflatten(1, (rows, -1))
+    return x.transpose(2, 3).flatten(3, 4).flatten(1, 2)
+
+
+@spread.mistake(
+    """When you cut the height, axis 1 becomes two axes, and the width is no longer axis 2: your
+    second cut takes what is left of the height. Cut the width first, or count anew."""
+)
+def cuts_the_height_twice(x, rows, columns):
+    x = x.unflatten(1, (rows, -1)).unflatten(2, (columns, -1))
+    return x.transpose(1, 2).transpose(3, 4).flatten(3, 4).flatten(1, 2)
