@@ -5,7 +5,7 @@ START := $(firstword $(foreach p,python3 python python3.13 python3.12 python3.11
 RUN = @$(START) course.py $@ $(if $(PYTHON),--python "$(PYTHON)")
 CHAPTERS = $(if $(CH),--chapters "$(CH)")
 
-.PHONY: help lab test check progress doctor setup build new-chapter survey lock clean
+.PHONY: help lab test check progress doctor bench setup build new-chapter survey lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
@@ -28,6 +28,9 @@ progress:  ## show which exercises you have solved
 
 doctor:  ## check this machine and the install; paste this into a bug report
 	$(RUN)
+
+bench:  ## measure this course's code beside what people would pick instead: ARGS="--only Swin"
+	$(RUN) $(ARGS)
 
 setup:  ## only set up
 	$(RUN)

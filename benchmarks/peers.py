@@ -5,6 +5,7 @@ where the package is not installed.
 """
 
 import re
+import warnings
 
 import torch
 from torch import nn
@@ -19,17 +20,28 @@ IN_A_BLOCK = [
     (r"norm2\b", "around_feed_forward.norm"),
 ]
 
+# PyTorch's attention and encoder.
+IN_PYTORCH = [
+    (r"^layers\.", ""),
+    (r"self_attn\.", "attention."),
+    (r"in_proj_", "to_qkv."),
+    (r"out_proj\.", "to_out."),
+    (r"linear1", "feed_forward.up"),
+    (r"linear2", "feed_forward.down"),
+    (r"norm1\b", "around_attention.norm"),
+    (r"norm2\b", "around_feed_forward.norm"),
+]
 
-def give(theirs, ours, names):
-    """Fill their model with our weights. names  pairs of a pattern in their names and what stands
-    there in ours; our queries, keys and values are apart, theirs may lie in one matrix."""
-    mine = ours.state_dict()
+
+def give(theirs, mine, names):
+    """Fill their model with our weights, a state dict. names  pairs of a pattern in their names and
+    what stands there in ours; our queries, keys and values are apart, theirs may lie together."""
 
     def weight(name, theirs):
         for pattern, replacement in names:
             name = re.sub(pattern, replacement, name)
-        if together := re.search(r"\.to_([qkv]{2,3})\.", name):
-            parts = [name.replace(together[0], f".to_{letter}.") for letter in together[1]]
+        if together := re.search(r"\bto_([qkv]{2,3})\.", name):
+            parts = [name.replace(together[0], f"to_{letter}.") for letter in together[1]]
             found = torch.cat([mine[part] for part in parts])
         else:
             found = mine[name]
@@ -42,7 +54,52 @@ def give(theirs, ours, names):
     return theirs
 
 
-def timm_vit(ours, eps=1e-6):
+def timm_attention(ours):
+    """Of our multi-head attention."""
+    from timm.layers import Attention
+
+    theirs = Attention(ours.to_out.in_features, ours.heads, qkv_bias=True)
+    return give(theirs, ours.state_dict(), [(r"^(qkv)\b", r"to_\1"), (r"^proj\b", "to_out")])
+
+
+def fast_transformers():
+    """Causal linear attention in the kernel of the paper's authors; theirs puts heads third."""
+    from fast_transformers.causal_product import causal_dot_product
+
+    from tutorial_lib.layers.linear_attention import phi
+
+    def attend(q, k, v):
+        q, k = phi(q), phi(k)
+        z = (q * k.cumsum(-2)).sum(-1, keepdim=True)
+        return causal_dot_product(q.contiguous(), k.contiguous(), v.contiguous()) / z
+
+    return attend
+
+
+def quantized_by_pytorch(linear):
+    """A linear map with int8 weights by PyTorch's own quantization."""
+    from torch.ao.nn.quantized.dynamic import Linear
+    from torch.ao.quantization import default_dynamic_qconfig
+
+    linear.qconfig = default_dynamic_qconfig
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a method to come
+        return Linear.from_float(linear)
+
+
+class BothHeads(nn.Module):
+    """A distilled model of timm's, which gives both heads' answers in testing too."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, images):
+        z = self.model.forward_features(images)
+        return self.model.head(z[:, 0]), self.model.head_dist(z[:, 1])
+
+
+def timm_vit(ours):
     """Of our ViT or DeiT."""
     from timm.models.deit import VisionTransformerDistilled
     from timm.models.vision_transformer import VisionTransformer
@@ -61,46 +118,30 @@ def timm_vit(ours, eps=1e-6):
         mlp_ratio=layer.feed_forward.up.out_features / dim,
         norm_layer=lambda dim, **more: nn.LayerNorm(dim, layer.around_attention.norm.eps, **more),
     )
-    if distilled:
-        ours = _Positioned(ours)
-        theirs.set_distilled_training(True)  # both heads' answers, not their mean
-    return give(
-        theirs,
-        ours,
-        [
-            *IN_A_BLOCK,
-            (r"^blocks\.", "encoder."),
-            (r"^patch_embed\.proj", "embed.project"),
-            ("^cls_token", "class_token"),
-            ("^dist_token", "distillation_token"),
-            ("^pos_embed", "positions.table"),
-            ("^head_dist", "distillation_head"),
-        ],
-    )
-
-
-class _Positioned:
-    """Our DeiT's weights with the second token's position among the others, as timm has it."""
-
-    def __init__(self, ours):
-        self.ours = ours
-
-    def state_dict(self):
-        state = self.ours.state_dict()
+    state = ours.state_dict()
+    if distilled:  # theirs has the second token's position among the others
         table, second = state["positions.table"], state["distillation_position"]
-        return state | {"positions.table": torch.cat([table[:1], second, table[1:]])}
+        state["positions.table"] = torch.cat([table[:1], second, table[1:]])
+    names = [
+        *IN_A_BLOCK,
+        (r"^blocks\.", "encoder."),
+        (r"^patch_embed\.proj", "embed.project"),
+        ("^cls_token", "class_token"),
+        ("^dist_token", "distillation_token"),
+        ("^pos_embed", "positions.table"),
+        ("^head_dist", "distillation_head"),
+    ]
+    theirs = give(theirs, state, names)
+    return BothHeads(theirs) if distilled else theirs
 
 
 def vit_pytorch_vit(ours):
-    """Of our ViT. Theirs has no biases in queries, keys and values, so ours become zeros; and two
-    LayerNorms more around the map of the patches, which are taken out."""
+    """Of our ViT, whose queries, keys and values must have zeros for biases: theirs has none. Two
+    LayerNorms around the map of the patches, which only theirs has, are taken out."""
     from vit_pytorch.vit import ViT
 
     layer, embed = ours.encoder[0], ours.embed
     dim, heads = ours.head.in_features, layer.attention.heads
-    for block in ours.encoder:
-        for to in (block.attention.to_q, block.attention.to_k, block.attention.to_v):
-            nn.init.zeros_(to.bias)
     theirs = ViT(
         image_size=ours.grid[0] * embed.patch,
         patch_size=embed.patch,
@@ -129,7 +170,7 @@ def vit_pytorch_vit(ours):
         ("cls_token", "class_token"),
         ("pos_embedding", "positions.table"),
     ]
-    theirs = give(theirs, ours, names)
+    theirs = give(theirs, ours.state_dict(), names)
     # A patch's numbers: theirs row, column, channel.
     patches = embed.project.weight.detach().permute(0, 2, 3, 1).flatten(1)
     theirs.to_patch_embedding[2].weight.data.copy_(patches)
@@ -163,7 +204,7 @@ def timm_swin(ours, side):
         (r"patch_embed\.norm", "embed.norm"),
         (r"head\.fc", "head"),
     ]
-    return give(theirs, ours, names)
+    return give(theirs, ours.state_dict(), names)
 
 
 def timm_tnt(ours, side):
@@ -209,7 +250,7 @@ def timm_tnt(ours, side):
         ("^pixel_pos", "embed.positions.table"),
         (r"^pixel_embed\.proj", "embed.project"),
     ]
-    return give(theirs, ours, names)
+    return give(theirs, ours.state_dict(), names)
 
 
 def timm_twins(ours, side):
@@ -241,4 +282,4 @@ def timm_twins(ours, side):
         (r"attn\.norm\b", "attention.norm"),
         *IN_A_BLOCK,
     ]
-    return give(theirs, ours, names)
+    return give(theirs, ours.state_dict(), names)

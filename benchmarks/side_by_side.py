@@ -4,15 +4,18 @@ Each way has the same weights and reads the same inputs. Results and gradients a
 and the program stops if they disagree. Then the ways take turns in one process, one call each, so
 that what else the machine does hits them all. A row for each way, mode and dtype:
 
-what, method    which contest, and whose code
-mode            "forward", or "training step": forward and backward of the mean square
-seconds         median over the turns; on a CPU, one thread, of the time that this thread works,
-                which is the same on a busy machine
-times_ours      median over the turns of its seconds over ours: above 1, ours is faster
-peak_bytes      most memory at one time for tensors, beyond weights and inputs; None on Apple GPUs,
-                which keep no account of it
-flops           operations in matrix products and convolutions, the same for all
-share_of_limit  of the speed that one large matrix product reaches on this device, measured before
+what, method        which contest, and whose code
+mode                "forward", or "training step": forward and backward of the mean square
+dtype               float32, or on CUDA also bfloat16 under autocast
+seconds             median over the turns; on a CPU, one thread, of the time that this thread works,
+                    which is about the same on a busy machine
+images_per_second   or sequences, or whatever a batch has along its first axis
+times_ours          median over the turns of its seconds over ours: above 1, ours is faster
+peak_bytes          most memory at one time for tensors, beyond weights and inputs; None on Apple
+                    GPUs, which keep no account of it
+flops               operations of ours in matrix products and convolutions
+share_of_limit      these over the seconds, as a share of the speed that one large matrix product
+                    reaches on this device, measured before
 """
 
 import argparse
@@ -21,6 +24,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import torch
@@ -33,6 +37,7 @@ from tutorial_lib.measuring import benchmarking, records
 from tutorial_lib.training.device import best_device
 
 MODES = FORWARD, STEP = "forward", "training step"
+OURS = "ours", "ours, compiled", "floats"  # the last is what an int8 map is made from
 
 
 @dataclass
@@ -41,9 +46,11 @@ class Contest:
 
     methods  name -> module or function, from the inputs to a tensor or a tuple of them; the first
              one is "ours"
-    inputs   tensors; a batch is along their first axis
+    inputs   tensors of floats; a batch is along their first axis
     modes    of MODES, what is measured
     counted  the method whose operations are counted: PyTorch knows floats' products only
+    tolerance  how far results may be apart, as a share of their norm: rounding
+    size     what the record says of it
     absent   a sentence for each way that cannot take part here
     """
 
@@ -51,6 +58,8 @@ class Contest:
     inputs: tuple
     modes: tuple = MODES
     counted: str = "ours"
+    tolerance: float = 1e-3
+    size: dict = field(default_factory=dict)
     absent: list = field(default_factory=list)
 
     def beside(self, package, make):
@@ -62,11 +71,13 @@ class Contest:
         return self
 
     def to(self, device):
-        """Move the methods that are modules, and the inputs."""
-        for method in self.methods.values():
-            if isinstance(method, nn.Module):
-                method.to(device)
-        self.inputs = tuple(x.to(device) for x in self.inputs)
+        """Move the methods that are modules, and the inputs; where there is no weight to learn, the
+        inputs are what gradients are for."""
+        modules = [m for m in self.methods.values() if isinstance(m, nn.Module)]
+        for module in modules:
+            module.to(device)
+        learned = STEP in self.modes and not modules
+        self.inputs = tuple(x.to(device).requires_grad_(learned) for x in self.inputs)
         return self
 
 
@@ -115,20 +126,20 @@ def prepare(method, mode):
 
 
 def answers(method, inputs, mode):
-    """What a method gives, and the gradients of the inputs that are floats."""
+    """What a method gives and, in training, the gradients of the inputs."""
     prepare(method, mode)
+    torch.manual_seed(0)  # the same dropout for all
     if mode == FORWARD:
         return parts(forward(method, inputs))
-    inputs = [x.clone().requires_grad_(x.is_floating_point()) for x in inputs]
+    inputs = [x.detach().clone().requires_grad_() for x in inputs]
     results = parts(training_step(method, inputs))
-    return [y.detach() for y in results] + [x.grad for x in inputs if x.grad is not None]
+    return [y.detach() for y in results] + [x.grad for x in inputs]
 
 
 def agree(what, contest):
     """Stop the program unless all methods give what ours gives, up to rounding."""
     ours = contest.methods["ours"]
-    # TF32 on CUDA; elsewhere float32 whose sums are added up in another order.
-    tolerance = 1e-2 if contest.inputs[0].is_cuda else 1e-3
+    tolerance = contest.tolerance * (10 if contest.inputs[0].is_cuda else 1)  # TF32
     for mode in contest.modes:
         expected = answers(ours, contest.inputs, mode)
         for name, method in contest.methods.items():
@@ -139,15 +150,16 @@ def agree(what, contest):
                     sys.exit(f"{what}, {mode}: {name} is off by {error:.1e} of the norm")
 
 
-def turns(calls, repeats, device):
-    """name -> the seconds of each turn, after one turn that is not counted"""
-    seconds = {name: [] for name in calls}
+def turns(calls, device, quick):
+    """name -> the seconds of each turn, after one turn that is not counted: 9 to 60 turns, about
+    three seconds' worth, or 2 in a quick run"""
     clock = time.thread_time if torch.get_num_threads() == 1 else time.perf_counter
-    for turn in range(repeats + 1):
+    once = partial(benchmarking.median_seconds, repeats=1, warmup=0, device=device, clock=clock)
+    first = sum(once(call) for call in calls.values())
+    seconds = {name: [] for name in calls}
+    for turn in range(2 if quick else min(60, max(9, int(3 / first)))):
         for name, call in sorted(calls.items(), reverse=turn % 2):  # nobody is always first
-            found = benchmarking.median_seconds(call, 1, 0, device, clock)
-            if turn:
-                seconds[name].append(found)
+            seconds[name].append(once(call))
     return seconds
 
 
@@ -160,7 +172,7 @@ def operations(contest, mode):
     return counter.get_total_flops()
 
 
-def measure(what, contest, mode, dtype, limit, repeats):
+def measure(what, contest, mode, dtype, limit, quick):
     """A row for each method. limit  FLOP/s that the device reaches; dtype  of autocast"""
     device = contest.inputs[0].device
     for method in contest.methods.values():
@@ -171,7 +183,7 @@ def measure(what, contest, mode, dtype, limit, repeats):
             return CALLS[mode](method, contest.inputs)
 
     calls = {name: partial(call, method) for name, method in contest.methods.items()}
-    seconds, flops = turns(calls, repeats, device), operations(contest, mode)
+    seconds, flops = turns(calls, device, quick), operations(contest, mode)
     for name, found in seconds.items():
         median = statistics.median(found)
         yield {
@@ -180,7 +192,7 @@ def measure(what, contest, mode, dtype, limit, repeats):
             "mode": mode,
             "dtype": dtype,
             "seconds": median,
-            "per_second": len(contest.inputs[0]) / median,
+            "images_per_second": len(contest.inputs[0]) / median,
             "times_ours": statistics.median(a / b for a, b in zip(found, seconds["ours"])),
             "peak_bytes": peak_bytes(calls[name], device),
             "flops": flops,
@@ -209,7 +221,8 @@ def line(row):
 
 
 def run(name, contests, arguments=None):
-    """Run contests and write results/NAME-DEVICE.json.
+    """Run contests and write results/NAME-DEVICE.json; a part of them, or a quick run, is written
+    only where --out says so.
 
     contests  name -> a function (device, quick) -> a Contest; quick makes a small one
     """
@@ -217,30 +230,42 @@ def run(name, contests, arguments=None):
     device = options.device
     if device.type == "cpu":
         torch.set_num_threads(1)
-    chosen = {n: make for n, make in contests.items() if options.only.lower() in n.lower()}
+    chosen = {what: make for what, make in contests.items() if options.only.lower() in what.lower()}
     if not chosen:
         sys.exit(f"no contest with {options.only!r} in its name; there are: {', '.join(contests)}")
-    clock = time.thread_time if device.type == "cpu" else time.perf_counter
     dtypes = ["float32", "bfloat16"] if device.type == "cuda" else ["float32"]
-    limits = {
-        dtype: benchmarking.device_limits(device, getattr(torch, dtype), clock) for dtype in dtypes
-    }
-    rows, sizes, bar = [], {}, tqdm(chosen.items(), disable=None)
+    limits = {dtype: limit_of(device, dtype) for dtype in dtypes}
+    rows, sizes, bar = [], {}, tqdm(chosen.items(), disable=None)  # no bar into a file
     for what, make in bar:
         bar.set_description(what)
         torch.manual_seed(0)
         contest = make(device, options.quick).to(device)
         agree(what, contest)
-        sizes[what] = [list(x.shape) for x in contest.inputs]
+        if device.type == "cuda" and isinstance(contest.methods["ours"], nn.Module):
+            contest.methods["ours, compiled"] = torch.compile(contest.methods["ours"])
+        sizes[what] = contest.size or [list(x.shape) for x in contest.inputs]
         tqdm.write("\n".join([what, *(f"  {sentence}" for sentence in contest.absent)]))
-        for mode in contest.modes:
-            for dtype in dtypes:
-                limit = limits[dtype]["flops_per_second"]
-                turns_ = 2 if options.quick else 15
-                for row in measure(what, contest, mode, dtype, limit, turns_):
-                    rows.append(row)
-                    tqdm.write(line(row))
+        for mode, dtype in product(contest.modes, dtypes):
+            limit = limits[dtype]["flops_per_second"]
+            for row in measure(what, contest, mode, dtype, limit, options.quick):
+                rows.append(row)
+                tqdm.write(line(row))
+    print("\n".join(slower(rows)))
     machine = benchmarking.machine(device)
-    path = options.out or records.result_file(name, machine)
-    records.save(path, rows, machine, inputs=sizes, limits=limits, quick=options.quick)
-    print(f"wrote {path}")
+    whole = not (options.only or options.quick)
+    if path := options.out or (whole and records.result_file(name, machine)):
+        size = sizes if len(contests) > 1 else sizes[what]
+        records.save(path, rows, machine, size=size, limits=limits, quick=options.quick)
+        print(f"wrote {path}")
+
+
+def slower(rows):
+    """A line for each row of other code that takes less than 0.97 of our time."""
+    rows = [row for row in rows if row["times_ours"] < 0.97 and row["method"] not in OURS]
+    found = [f"  {row['what']}:{line(row)}" for row in rows]
+    return ["Faster than ours:", *found] if found else ["Nothing is faster than ours."]
+
+
+def limit_of(device, dtype):
+    clock = time.thread_time if device.type == "cpu" else time.perf_counter
+    return benchmarking.device_limits(device, getattr(torch, dtype), clock)
