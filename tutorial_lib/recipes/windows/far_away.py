@@ -93,14 +93,16 @@ TOO_FAR = (  # these cannot hear both marks
 
 
 def plan():
-    """What can hear both marks at two rates; Swin with four blocks and what cannot hear them four
-    times as long, to tell what is impossible from what is slow."""
+    """What can hear both marks at two rates; what is slow with some seed and what cannot hear them
+    four times as long, to tell what is impossible from what takes patience."""
     cases = []
     for task, model in MODELS:
         if (task, model) in TOO_FAR:
             cases.append((task, model, LONG, RATES[0]))
         elif model == "Swin, 4 blocks":
             cases += [(task, model, LONG, lr) for lr in LOWER]
+        elif model == "messengers trade":
+            cases += [(task, model, LONG, lr) for lr in RATES]
         else:
             cases += [(task, model, SOON, lr) for lr in RATES]
     names = ("task", "model", "steps", "lr")
