@@ -1,0 +1,120 @@
+"""The pages of the library: each public module, its docstrings and, folded, its source.
+
+The modules are read, not imported. Their docstrings are plain text in columns, so they are shown as
+they stand.
+"""
+
+import ast
+import re
+from itertools import groupby
+from pathlib import Path
+
+ROOMS = {  # in the order in which a reader meets them -> what is in there
+    "from_scratch": "NumPy: forward and backward of each component",
+    "layers": "PyTorch components that the chapters build",
+    "models": "the systems, a folder for each part of the survey, a module for each family",
+    "kernels": "Triton",
+    "data": "data sets and generators of scenes",
+    "training": "the loop, generation, metrics, the device",
+    "recipes": "a chapter's long trainings: what makes its checkpoints and records",
+    "checking": "the exercise engine: functions, modules, trainings, from nothing",
+    "notebook": "what a cell uses: setup, claims, plots, schematics, explorers",
+    "measuring": "time, memory, machines, records",
+}
+TAUGHT = re.compile(r"[Tt]aught in chapters? (\d\d)")
+
+
+def pages(library: Path, present: dict[str, str]) -> dict[str, str]:
+    """Name of the document -> its reStructuredText, for `tutorial_lib` at `library`.
+
+    present  number of a chapter -> its stem, for links from what is taught there
+    """
+    found = {"api/index": _index()}
+    for room, about in ROOMS.items():
+        modules = [_name(library, path) for path in sorted((library / room).rglob("*.py"))]
+        found[f"api/{room}"] = _room(room, about, modules)
+        for name in modules:
+            path = library.parent.joinpath(*name.split(".")).with_suffix(".py")
+            path = path if path.exists() else path.with_suffix("") / "__init__.py"
+            found[f"api/{name}"] = module_page(name, path.read_text(encoding="utf-8"), present)
+    return found
+
+
+def _name(library: Path, path: Path) -> str:
+    parts = path.relative_to(library.parent).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def _index() -> str:
+    lines = [_title("The library"), "What the chapters use, room by room. Imports run one way."]
+    lines += ["", ".. toctree::", "   :maxdepth: 1", "", *(f"   {room}" for room in ROOMS)]
+    return "\n".join(lines) + "\n"
+
+
+def _room(room: str, about: str, modules: list[str]) -> str:
+    lines = [_title(f"tutorial_lib.{room}"), about[0].upper() + about[1:] + ".", ""]
+    lines += [".. toctree::", "   :maxdepth: 1", ""]
+    return "\n".join([*lines, *(f"   {name.removeprefix(f'tutorial_lib.{room}.')} <{name}>"
+                                for name in modules)]) + "\n"  # fmt: skip
+
+
+def module_page(name: str, source: str, present: dict[str, str]) -> str:
+    """One module: its docstring, then its public functions and classes."""
+    tree = ast.parse(source)
+    docstring = ast.get_docstring(tree) or ""
+    lines = [_title(name.removeprefix("tutorial_lib.")), f".. py:module:: {name}", ""]
+    lines += _docstring(docstring)
+    for number in dict.fromkeys(TAUGHT.findall(source)):
+        if number in present:
+            lines += [f":doc:`Chapter {number} </chapters/{present[number]}>` teaches it.", ""]
+    for node in tree.body:
+        if _is_public(node):
+            lines += _entry(node, source)
+    return "\n".join(lines) + "\n"
+
+
+def _is_public(node) -> bool:
+    kinds = (ast.FunctionDef, ast.ClassDef)
+    return isinstance(node, kinds) and not node.name.startswith("_")
+
+
+def _entry(node, source: str) -> list[str]:
+    """A function, or a class with its methods: signature, docstring, source."""
+    is_class = isinstance(node, ast.ClassDef)
+    lines = [f".. py:{'class' if is_class else 'function'}:: {node.name}{_signature(node)}", ""]
+    body = _docstring(ast.get_docstring(node) or "")
+    for method in node.body if is_class else []:
+        if _is_public(method) and ast.get_docstring(method):
+            body += [f".. py:method:: {method.name}{_signature(method)}", ""]
+            body += _indented(_docstring(ast.get_docstring(method)))
+    code = ast.get_source_segment(source, node)
+    body += [".. container:: source", "", "   .. code-block:: python", ""]
+    body += [*_indented(_indented(code.split("\n"))), ""]
+    return lines + _indented(body)
+
+
+def _signature(node) -> str:
+    """The arguments in brackets; of a class, those of its `__init__`."""
+    if isinstance(node, ast.ClassDef):
+        inits = [n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"]
+        return _signature(inits[0]) if inits else ""
+    arguments = ast.unparse(node.args)
+    method = arguments.split(",")[0] in ("self", "cls")
+    arguments = arguments.partition(",")[2].strip() if method else arguments
+    returns = f" -> {ast.unparse(node.returns)}" if node.returns and node.name != "__init__" else ""
+    return f"({arguments}){returns}"
+
+
+def _docstring(text: str) -> list[str]:
+    """A docstring as it stands: its columns say which argument has which shape."""
+    if not text:
+        return []
+    return [".. code-block:: text", "   :class: docstring", "", *_indented(text.split("\n")), ""]
+
+
+def _indented(lines: list[str]) -> list[str]:
+    return [f"   {line}" if line else "" for line in lines]
+
+
+def _title(text: str) -> str:
+    return f"{text}\n{'=' * len(text)}\n"

@@ -1,0 +1,1 @@
+def page(index, stems): return "# Glossary\n"
