@@ -5,7 +5,7 @@ START := $(firstword $(foreach p,python3 python python3.13 python3.12 python3.11
 RUN = @$(START) course.py $@ $(if $(PYTHON),--python "$(PYTHON)")
 CHAPTERS = $(if $(CH),--chapters "$(CH)")
 
-.PHONY: help lab test check progress doctor setup build new-chapter survey lock clean
+.PHONY: help lab test check progress doctor setup book build new-chapter survey lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
@@ -31,6 +31,9 @@ doctor:  ## check this machine and the install; paste this into a bug report
 
 setup:  ## only set up
 	$(RUN)
+
+book:  ## the chapters as pages, to read without a network: build/book (CH=01,05, ARGS=--open)
+	$(RUN) $(CHAPTERS) $(ARGS)
 
 build:  ## authors: make the notebooks from chapters/*.md
 	$(RUN) $(CHAPTERS) $(ARGS)

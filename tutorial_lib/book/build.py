@@ -1,6 +1,7 @@
 """Write the sources of the book, and let Sphinx make pages of them."""
 
 import io
+import shutil
 from pathlib import Path
 
 import nbformat
@@ -12,7 +13,7 @@ HERE = Path(__file__).parent
 
 
 class BookFailed(Exception):
-    """Sphinx has found something wrong; the message says what."""
+    """Sphinx has found something wrong; the message says what, a line for each thing."""
 
 
 def build(root: Path, numbers: list[str] | None = None, target: Path | None = None) -> Path:
@@ -23,66 +24,79 @@ def build(root: Path, numbers: list[str] | None = None, target: Path | None = No
     them; ValueError for a chapter that is not there.
     """
     target = target or root / "build" / "book"
-    sources = target.with_name(target.name + "-sources")
-    write_sources(root, sources, numbers)
-    warnings = io.StringIO()
-    _sphinx(sources, target, warnings)
-    if text := warnings.getvalue().strip():
-        raise BookFailed(text)
+    sources = target.with_name(f"{target.name}-sources")
+    pages, files = extra.texts(root)
+    _write_all(sources, _texts(root, numbers, pages))
+    shutil.rmtree(target, ignore_errors=True)  # every page is written anew: its sidebar names all
+    if warnings := _run_sphinx(sources, target):
+        raise BookFailed(warnings)
+    for name, text in files.items():
+        _write(target / name, text)
     return target / "index.html"
 
 
-def write_sources(root: Path, folder: Path, numbers: list[str] | None = None) -> None:
-    """Write what Sphinx reads into `folder`; a file that has not changed is left alone, so that
-    only pages that changed are read again. Files that are of no page any more are removed."""
+def _texts(root: Path, numbers: list[str] | None, extras: dict[str, str]) -> dict[str, str]:
+    """File name -> text of everything that Sphinx reads."""
     index = survey.load(root / "survey.toml")
     wanted = _present(root, index, numbers)
     stems = {chapter.number: chapter.stem for chapter in wanted}
     book = [chapters.pages_of(root, index, chapter, set(stems.values())) for chapter in wanted]
-    texts = {f"{name}.rst": text for name, text in api.pages(HERE.parent, stems).items()}
-    texts |= extra.sources(root)
-    texts |= {
-        "index.md": front.page(index, book, [name.partition(".")[0] for name in extra.sources(root)]),
+    imported = None if numbers is None else set().union(*(pages.imports() for pages in book))
+    library = api.pages(HERE.parent, stems, imported)
+    texts = {f"{name}.rst": text for name, text in library.items()}
+    for pages in book:
+        for name, notebook in pages.notebooks():
+            texts[f"chapters/{name}.ipynb"] = nbformat.writes(notebook)
+    return {
+        **texts,
+        **extras,
+        "index.md": front.page(index, book, [Path(name).stem for name in extras]),
         "systems.md": indexes.systems(index, book),
         "papers.md": indexes.papers(index, book),
         "symbols.md": indexes.symbols(book),
         "claims.md": claims.page(book),
         "glossary.md": glossary.page(index, stems),
     }
-    for pages in book:
-        for name, notebook in pages.notebooks():
-            texts[f"chapters/{name}.ipynb"] = nbformat.writes(notebook)
-    for name, text in texts.items():
-        _write(folder / name, text)
-    for path in folder.rglob("*"):
-        if path.is_file() and path.relative_to(folder).as_posix() not in texts:
-            path.unlink()
 
 
 def _present(root: Path, index: survey.Survey, numbers: list[str] | None) -> list:
+    """The chapters that are written, or those of them with these numbers."""
     there = [c for c in index.chapters if (root / "solutions" / f"{c.stem}.ipynb").exists()]
     if numbers is None:
         return there
-    wanted = [index.chapter(number) for number in numbers]
-    for chapter in wanted:
-        if chapter not in there:
-            raise ValueError(f"chapter {chapter.number} is not written yet")
+    try:
+        wanted = [index.chapter(number) for number in numbers]
+    except KeyError as error:
+        raise ValueError(error.args[0]) from error
+    if planned := [chapter.number for chapter in wanted if chapter not in there]:
+        raise ValueError(f"not written yet: chapter {', '.join(planned)}")
     return [chapter for chapter in there if chapter in wanted]
 
 
+def _write_all(folder: Path, texts: dict[str, str]) -> None:
+    """Make `folder` hold these files and no others. One that has not changed is left alone: Sphinx
+    reads again only what is new."""
+    for path in folder.rglob("*"):
+        if path.is_file() and path.relative_to(folder).as_posix() not in texts:
+            path.unlink()
+    for name, text in texts.items():
+        path = folder / name
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            _write(path, text)
+
+
 def _write(path: Path, text: str) -> None:
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
 
 
-def _sphinx(sources: Path, target: Path, warnings) -> None:
+def _run_sphinx(sources: Path, target: Path) -> str:
+    """Make the pages; what Sphinx warns of."""
     from sphinx.application import Sphinx
     from sphinx.util.docutils import docutils_namespace, patch_docutils
 
-    doctrees = target.with_name(target.name + "-doctrees")
+    warnings = io.StringIO()
+    doctrees = target.with_name(f"{target.name}-doctrees")
     with patch_docutils(), docutils_namespace():
-        app = Sphinx(
-            sources, HERE, target, doctrees, "html", status=None, warning=warnings, parallel=1
-        )
-        app.build()
+        Sphinx(sources, HERE, target, doctrees, "html", status=None, warning=warnings).build()
+    return warnings.getvalue().strip()

@@ -35,6 +35,13 @@ class Pages:
         """The file of a part, without its ending: 05_vit, 05_vit_family, 05_vit_lab."""
         return self.chapter.stem + (f"_{part}" if part != "core" else "")
 
+    def imports(self) -> set[str]:
+        """The modules of the library that the chapter's cells name."""
+        code = "\n".join(cell.source for cells in self.parts.values() for cell in cells)
+        found = re.findall(r"^from (tutorial_lib[\w.]*) import (.*)$", code, re.MULTILINE)
+        names = {f"{module}.{name.split()[0]}" for module, ns in found for name in ns.split(",")}
+        return names | {module for module, _ in found}
+
     def notebooks(self):
         """(name, notebook) for each page."""
         for part, cells in self.parts.items():

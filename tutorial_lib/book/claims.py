@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from tutorial_lib.course.survey import Chapter
 
 # ✓ claim [vit]: text, in lines of which all but the first are indented by two, and then
-#   measured  figures, indented by ten
+#   measured  figures, in lines of which all but the first are indented by twelve
 CLAIM = re.compile(
     r"^✓ claim(?: \[(\w+)\])?: (.*(?:\n  (?!measured  )\S.*)*)"
-    r"(?:\n  measured  (.*(?:\n {10}\S.*)*))?",
+    r"(?:\n  measured  (.*(?:\n {12}\S.*)*))?",
     re.MULTILINE,
 )
 PAGE = """# Claims
 
 What the course says a system does, a cell of a chapter shows, with a baseline, and a claim that does
-not hold stops the notebook. These {count} ran when the notebooks were built; those that depend on
-training are means over seeds, ± half their range. Each number leads to its cell.
+not hold stops the notebook. These {count} ran when the notebooks were built. Where a figure has a ±,
+it is the mean over seeds, and half their range. Each number leads to its cell.
 """
 
 
@@ -53,13 +53,20 @@ def page(chapters) -> str:
         if not pages.claims:
             continue
         link = f"[{pages.chapter.title}](chapters/{pages.chapter.stem}.ipynb)"
-        lines += [f"## {pages.chapter.number} · {link}", ""]
-        lines += ["| | claim | measured | part |", "|---|---|---|---|"]
+        rows = []
         for number, claim in enumerate(pages.claims, 1):
             text, measured = escape(claim.text), escape(claim.measured)
-            lines.append(f"| [{number}](#{claim.anchor}) | {text} | {measured} | {claim.part} |")
-        lines.append("")
+            rows.append(f"| [{number}](#{claim.anchor}) | {text} | {measured} | {claim.part} |")
+        lines += [f"## {pages.chapter.number} · {link}", ""]
+        lines += table("claims", "| | claim | measured | part |", rows)
     return "\n".join(lines)
+
+
+def table(kind: str, head: str, rows: list[str]) -> list[str]:
+    """The lines of a Markdown table that keeps its columns' widths in a wide window, and whose
+    cells stand one below the other on a phone. `kind` is its class, for book.css."""
+    rule = "|---" * (head.count("|") - 1) + "|"
+    return [f'<div class="lookup {kind}">', "", head, rule, *rows, "", "</div>", ""]
 
 
 def escape(text: str) -> str:

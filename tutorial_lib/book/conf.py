@@ -19,6 +19,7 @@ nb_merge_streams = True
 nitpicky = True
 nitpick_ignore_regex = [(r"py:.*", r"(?!tutorial_lib).*")]
 
+add_module_names = False  # a page's title is its module
 html_theme = "sphinx_book_theme"
 html_title = project
 html_static_path = ["static"]
@@ -32,6 +33,7 @@ html_theme_options = {
     "repository_url": online.repository(),
     "use_repository_button": True,
     "use_download_button": False,
+    "navbar_persistent": [],  # the sidebar has the search field
     "home_page_in_toc": True,
     "show_navbar_depth": 1,
     "show_toc_level": 2,

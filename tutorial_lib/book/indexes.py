@@ -3,10 +3,11 @@
 import re
 from itertools import groupby
 
-from tutorial_lib.book.claims import escape
+from tutorial_lib.book.claims import escape, table
 from tutorial_lib.course.survey import Survey
 
 ARXIV = re.compile(r"arXiv (\d{4}\.\d{5})")
+BEFORE = re.compile(r"^[).;\s]*(\((borrowed in|on) )?")  # what joins one paper to the one before it
 CITED = re.compile(r"\[([^\]]+)\]\(https?://arxiv\.org/abs/(\d{4}\.\d{5})\)")
 SYMBOLS = re.compile(r"^\| symbol \|.*\n\|[-| ]+\|\n((?:\|.*\n?)+)", re.MULTILINE)
 SYSTEMS_PAGE = """# Systems
@@ -32,17 +33,17 @@ def systems(survey: Survey, chapters: list) -> str:
     there = {pages.chapter.number: pages for pages in chapters}
     lines = [SYSTEMS_PAGE.format(total=len(survey.systems), **survey.progress())]
     for section, found in groupby(survey.systems, key=lambda system: system.section):
-        lines += [f"## {escape(section)}", ""]
-        lines += ["| | system | claim | where |", "|---|---|---|---|"]
+        rows = []
         for system in found:
             where = _where(system, survey.chapter(system.chapter), there.get(system.chapter))
             doubt = f"<br>Uncertain: {escape(system.uncertain)}" if system.uncertain else ""
             name = f"**{escape(system.name)}**<br>{_linked(system.paper)}{doubt}"
             reference = f"<br>Compared with: {escape(system.reference)} ({system.grade})"
-            lines.append(
+            rows.append(
                 f"| {system.number} | {name} | {escape(system.claim)}{reference} | {where} |"
             )
-        lines.append("")
+        lines += [f"## {escape(section)}", ""]
+        lines += table("systems", "| | system | claim | where |", rows)
     return "\n".join(lines)
 
 
@@ -73,7 +74,7 @@ def papers(survey: Survey, chapters: list) -> str:
     for system in survey.systems:
         pieces = ARXIV.split(system.paper)  # text, number, text, number, ...
         for text, number in zip(pieces[::2], pieces[1::2]):
-            titles[number] = re.sub(r"^.*\(borrowed in ", "", text).strip("; ")
+            titles[number] = BEFORE.sub("", text).strip("; ")
             chapters_of.setdefault(number, set()).add(system.chapter)
         if len(pieces) == 1:
             without.append((system.paper, system.chapter))
@@ -84,16 +85,15 @@ def papers(survey: Survey, chapters: list) -> str:
     there = {pages.chapter.number: pages.chapter.stem for pages in chapters}
     lines = [PAPERS_PAGE]
     for year, numbers in groupby(sorted(titles, key=_date), key=lambda number: _date(number)[:4]):
-        lines += [f"## {year}", "", "| paper | arXiv | chapters |", "|---|---|---|"]
+        rows = []
         for number in numbers:
             links = _chapter_links(sorted(chapters_of[number]), there)
             arxiv = f"[{number}](https://arxiv.org/abs/{number})"
-            lines.append(f"| {escape(titles[number])} | {arxiv} | {links} |")
-        lines.append("")
-    if without:
-        lines += ["## Not on arXiv", "", "| paper | chapter |", "|---|---|"]
-        lines += [f"| {escape(paper)} | {_chapter_links([c], there)} |" for paper, c in without]
-    return "\n".join(lines) + "\n"
+            rows.append(f"| {escape(titles[number])} | {arxiv} | {links} |")
+        lines += [f"## {year}", "", *table("papers", "| paper | arXiv | chapters |", rows)]
+    rows = [f"| {escape(paper)} | | {_chapter_links([c], there)} |" for paper, c in without]
+    lines += ["## Not on arXiv", "", *table("papers", "| paper | | chapters |", rows)]
+    return "\n".join(lines)
 
 
 def _date(number: str) -> str:
@@ -110,10 +110,10 @@ def symbols(chapters: list) -> str:
     rows = []
     for pages in chapters:
         link = f"[{pages.chapter.number}](chapters/{pages.chapter.stem}.ipynb)"
-        for table in SYMBOLS.findall(pages.text):
-            rows += [f"{row} {link} |" for row in table.strip().splitlines()]
-    head = ["| symbol | shape | what it is | chapter |", "|---|---|---|---|"]
-    return "\n".join([SYMBOLS_PAGE, *head, *sorted(rows, key=_letters)]) + "\n"
+        for found in SYMBOLS.findall(pages.text):
+            rows += [f"{row} {link} |" for row in found.strip().splitlines()]
+    head = "| symbol | shape | what it is | chapter |"
+    return "\n".join([SYMBOLS_PAGE, *table("symbols", head, sorted(rows, key=_letters))])
 
 
 def _letters(row: str) -> tuple[str, str]:
