@@ -185,7 +185,7 @@ def run_build(options):
 def run_book(options):
     import webbrowser
 
-    from tutorial_lib import book
+    from tutorial_lib.book import build as book
 
     try:
         page = book.build(ROOT, options.chapters)

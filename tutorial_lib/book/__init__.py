@@ -6,7 +6,3 @@ claims, indexes, glossary, api   the pages to look things up in
 extra      further pages: a list to add to
 build      write the sources, run Sphinx
 """
-
-from tutorial_lib.book.build import BookFailed, build
-
-__all__ = ["BookFailed", "build"]

@@ -45,7 +45,8 @@ class Pages:
     def notebooks(self):
         """(name, notebook) for each page."""
         for part, cells in self.parts.items():
-            cells = [*cells[:1], nbformat.v4.new_markdown_cell(self._bar(part)), *cells[1:]]
+            if len(self.parts) > 1:
+                cells = [*cells[:1], _markdown(self._bar(part)), *cells[1:]]
             notebook = nbformat.v4.new_notebook(cells=cells)
             notebook.metadata["language_info"] = {"name": "python", "pygments_lexer": "ipython3"}
             yield self.name(part), notebook
@@ -60,7 +61,7 @@ class Pages:
         ]
         bar = f'<div class="parts">\n\n{" · ".join(links)}\n\n</div>'
         others = [f"{labels[p]} <{self.name(p)}>" for p in self.parts if p != "core"]
-        if part != "core" or not others:
+        if part != "core":
             return bar
         return "\n".join([bar, "", "```{toctree}", ":hidden:", "", *others, "```"])
 

@@ -24,6 +24,7 @@ html_theme = "sphinx_book_theme"
 html_title = project
 html_static_path = ["static"]
 html_css_files = ["book.css"]
+html_js_files = ["book.js"]
 html_context = {"default_mode": "auto"}  # light or dark, as the reader's system
 html_copy_source = False
 html_show_sourcelink = False
