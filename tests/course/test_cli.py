@@ -25,6 +25,7 @@ COMMANDS = [
     "doctor",
     "pretrained",
     "build",
+    "book",
     "new-chapter",
     "survey",
 ]

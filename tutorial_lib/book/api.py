@@ -33,14 +33,17 @@ def pages(library: Path, present: dict[str, str], imported: set[str] | None) -> 
     imported  the modules to have pages for; None for all
     """
     found, rooms = {}, []
-    for room, about in ROOMS.items():
+    for room in ROOMS:
         files = {_name(library, path): path for path in sorted((library / room).rglob("*.py"))}
-        files = {name: files[name] for name in files if imported is None or name in imported}
-        if files:
+        texts = {
+            name: path.read_text(encoding="utf-8")
+            for name, path in files.items()
+            if imported is None or name in imported
+        }
+        if texts:
             rooms.append(room)
-            found[f"api/{room}"] = _room(room, about, files)
-        for name, path in files.items():
-            found[f"api/{name}"] = module_page(name, path.read_text(encoding="utf-8"), present)
+            found[f"api/{room}"] = _room(room, texts)
+        found |= {f"api/{n}": module_page(n, text, present) for n, text in texts.items()}
     return {"api/index": _index(rooms)} | found
 
 
@@ -49,17 +52,29 @@ def _name(library: Path, path: Path) -> str:
     return ".".join(part for part in parts if part != "__init__")
 
 
-def _index(rooms) -> str:
-    lines = [_title("The library"), "What the chapters use, room by room. Imports run one way."]
-    lines += ["", ".. toctree::", "   :maxdepth: 1", "", *(f"   {room}" for room in rooms)]
-    return "\n".join(lines) + "\n"
+def _index(rooms: list[str]) -> str:
+    lines = [_title("The library"), "What the chapters use, room by room. Imports run one way.", ""]
+    return "\n".join([*lines, *_contents({room: (room, ROOMS[room]) for room in rooms})])
 
 
-def _room(room: str, about: str, modules) -> str:
-    lines = [_title(f"tutorial_lib.{room}"), about[0].upper() + about[1:] + ".", ""]
-    lines += [".. toctree::", "   :maxdepth: 1", ""]
-    return "\n".join([*lines, *(f"   {name.removeprefix(f'tutorial_lib.{room}.')} <{name}>"
-                                for name in modules)]) + "\n"  # fmt: skip
+def _room(room: str, texts: dict[str, str]) -> str:
+    """The page of a room: its modules, each with the first sentence that it says of itself."""
+    lines = [_title(room), ROOMS[room][0].upper() + ROOMS[room][1:] + ".", ""]
+    entries = {}
+    for name, text in texts.items():
+        about = (ast.get_docstring(ast.parse(text)) or "").partition("\n\n")[0]
+        sentence = re.split(r"(?<=[.:]) ", " ".join(about.split()))[0].rstrip(".:")
+        entries[name] = (name.removeprefix("tutorial_lib.").removeprefix(f"{room}."), sentence)
+    return "\n".join([*lines, *_contents(entries)])
+
+
+def _contents(entries: dict[str, tuple[str, str]]) -> list[str]:
+    """Document -> (name, what it is): a list to read, and the entries of the sidebar."""
+    lines = [
+        f"- :doc:`{label} <{name}>`: {_prose(about)}" for name, (label, about) in entries.items()
+    ]
+    lines += ["", ".. toctree::", "   :hidden:", ""]
+    return [*lines, *(f"   {label} <{name}>" for name, (label, _) in entries.items()), ""]
 
 
 def module_page(name: str, source: str, present: dict[str, str]) -> str:

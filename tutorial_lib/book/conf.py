@@ -4,7 +4,7 @@ from tutorial_lib.book import progress
 from tutorial_lib.course import online
 
 project = "Visual Transformer Course"
-author = "its authors"
+author = ""  # the theme would print it again
 copyright = "its authors. Code: MIT. Text and figures: CC BY 4.0"  # noqa: A001
 language = "en"
 

@@ -53,9 +53,7 @@ def _where(system, chapter, pages) -> str:
         return f"{chapter.number} {escape(chapter.title)}<br>{system.status}"
     lines = [f"[{chapter.number} {escape(chapter.title)}](chapters/{chapter.stem}.ipynb)"]
     lines.append(
-        f"[{system.status}](#system-{system.id})"
-        if system.id in pages.systems
-        else system.status
+        f"[{system.status}](#system-{system.id})" if system.id in pages.systems else system.status
     )
     cells = dict.fromkeys(claim.anchor for claim in pages.claims if claim.system == system.id)
     if cells:

@@ -5,10 +5,10 @@ from tqdm import tqdm
 
 def show(app) -> None:
     """Count the pages of a Sphinx build."""
-    bars = {}
+    bars, look = {}, {"unit": "page", "leave": False, "mininterval": 0.5}
 
     def reading(app, env, docnames):
-        bars["now"] = tqdm(total=len(docnames), desc="pages read", unit="page", leave=False)
+        bars["now"] = tqdm(total=len(docnames), desc="pages read", **look)
 
     def read(app, docname, content):
         bars["now"].update()
@@ -17,7 +17,7 @@ def show(app) -> None:
         if "now" in bars:
             bars["now"].close()
         total = len(env.found_docs)
-        bars["now"] = tqdm(total=total, desc="pages written", unit="page", leave=False)
+        bars["now"] = tqdm(total=total, desc="pages written", **look)
 
     def written(app, pagename, templatename, context, doctree):
         bars["now"].update(doctree is not None)
