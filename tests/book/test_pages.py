@@ -29,9 +29,7 @@ def printed(text):
 
 
 def test_a_claim_is_read_as_it_was_printed(capsys):
-    text = (
-        "a claim of more letters than fit into one line, which is indented from its second line on"
-    )
+    text = "a claim of more letters than fit into one line, indented from its second line on"
     figures = {f"figure_{i}": 0.25 for i in range(9)}
     claim(text, True, system="vit", **figures)
     claim("another, without figures", True)

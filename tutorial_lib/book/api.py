@@ -6,7 +6,6 @@ they stand.
 
 import ast
 import re
-from itertools import groupby
 from pathlib import Path
 
 ROOMS = {  # in the order in which a reader meets them -> what is in there
@@ -70,11 +69,9 @@ def _room(room: str, texts: dict[str, str]) -> str:
 
 def _contents(entries: dict[str, tuple[str, str]]) -> list[str]:
     """Document -> (name, what it is): a list to read, and the entries of the sidebar."""
-    lines = [
-        f"- :doc:`{label} <{name}>`: {_prose(about)}" for name, (label, about) in entries.items()
-    ]
-    lines += ["", ".. toctree::", "   :hidden:", ""]
-    return [*lines, *(f"   {label} <{name}>" for name, (label, _) in entries.items()), ""]
+    told = [f"- :doc:`{label} <{name}>`: {_prose(text)}" for name, (label, text) in entries.items()]
+    names = [f"   {label} <{name}>" for name, (label, _) in entries.items()]
+    return [*told, "", ".. toctree::", "   :hidden:", "", *names, ""]
 
 
 def module_page(name: str, source: str, present: dict[str, str]) -> str:

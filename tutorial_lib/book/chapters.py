@@ -7,6 +7,7 @@ a chapter folds stays folded, below the line that says what it does.
 import copy
 import re
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 import nbformat
@@ -76,7 +77,7 @@ def pages_of(root: Path, survey: Survey, chapter: Chapter, present: set[str]) ->
     pages.text = "\n\n".join(cell.source for cell in solved if cell.cell_type == "markdown")
     built = _places(solved, [s for s in survey.systems_of(chapter.number) if s.status == "built"])
     part = "core"
-    for cell in (piece for cell in solved for piece in _sections(cell)):
+    for cell in chain.from_iterable(map(_sections, solved)):
         if cell.cell_type == "markdown":
             part = _part(cell.source, part)
             _page(pages, part).append(_prose(cell, present))

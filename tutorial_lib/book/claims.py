@@ -15,9 +15,9 @@ CLAIM = re.compile(
 )
 PAGE = """# Claims
 
-What the course says a system does, a cell of a chapter shows, with a baseline, and a claim that does
-not hold stops the notebook. These {count} ran when the notebooks were built. Where a figure has a ±,
-it is the mean over seeds, and half their range. Each number leads to its cell.
+What the course says a system does, a cell of a chapter shows, with a baseline, and a claim that
+does not hold stops the notebook. These {count} ran when the notebooks were built. Where a figure
+has a ±, it is the mean over seeds, and half their range. Each number leads to its cell.
 """
 
 

@@ -11,8 +11,8 @@ PAGE = """# Visual Transformer Course
 A notebook course on *A Survey on Vision Transformer* (Han et al.,
 [arXiv 2012.12556](https://arxiv.org/abs/2012.12556)): every component from a loop in NumPy to a
 fused GPU kernel, and, chapter by chapter, every one of the survey's {systems} systems executed. So
-far {built} of them are built, in {there} of {chapters} chapters. This book is made from the executed
-notebooks: what it shows is what they computed.
+far {built} of them are built, in {there} of {chapters} chapters. This book is made from the
+executed notebooks: what it shows is what they computed.
 
 - **To read**, begin with [chapter 00](chapters/00_start_here.ipynb) or with any chapter of the map.
   Tasks, hints and solutions are there; what is folded opens with a click.
@@ -20,7 +20,8 @@ notebooks: what it shows is what they computed.
   `python course.py lab`: the same chapters as notebooks, with checks that name your mistake.
 - **To look something up**: [systems](systems.md), [papers](papers.md), [symbols](symbols.md),
   [claims](claims.md), [glossary](glossary.md) (English and Korean), [the library](api/index.rst).
-- **한국어 노트에서 오셨다면** [용어집](glossary.md)에서 한국어 용어를 찾아 해당 장으로 갈 수 있습니다.
+- **한국어 노트에서 오셨다면** [용어집](glossary.md)에서 한국어 용어를 찾아
+  해당 장으로 갈 수 있습니다.
 
 ## The map of the survey
 

@@ -12,10 +12,11 @@ from tutorial_lib.course.survey import Survey
 FILE = Path(__file__).with_name("glossary.tsv")
 PAGE = """# Glossary
 
-{count} terms of the field, what they mean, and the chapter that teaches each; those of chapters that
-are still to be written have no link yet. The [second half](#korean) leads from Korean to English.
+{count} terms of the field, what they mean, and the chapter that teaches each; those of chapters
+that are still to be written have no link yet. The second half leads from Korean to English.
 
-한국어 용어로 찾으려면 [한국어 → English](#korean) 목록을 보세요. 영어 용어를 누르면 설명으로 갑니다.
+한국어 용어로 찾으려면 [한국어 → English](#korean) 목록을 보세요.
+영어 용어를 누르면 설명으로 갑니다.
 """
 KOREAN = """
 (korean)=
