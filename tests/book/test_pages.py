@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 from nbformat import v4
 
 from tutorial_lib.book import api, build, chapters, claims, extra, front, glossary, indexes
@@ -172,6 +173,16 @@ def test_only_chapters_that_are_there_can_be_asked_for(tmp_path):
         build.build(ROOT, ["39"], tmp_path / "book")
     with pytest.raises(ValueError, match="no chapter 77"):
         build.build(ROOT, ["77"], tmp_path / "book")
+
+
+def test_the_workflow_publishes_what_the_command_makes():
+    """No runner is here: the steps are looked at."""
+    text = (ROOT / ".github/workflows/book.yml").read_text(encoding="utf-8")
+    job = yaml.safe_load(text)["jobs"]["publish"]
+    assert "python course.py book" in [step.get("run") for step in job["steps"]]
+    (upload,) = [step for step in job["steps"] if "upload-pages" in step.get("uses", "")]
+    assert upload["with"]["path"] == "build/book"
+    assert '    "book":' in (ROOT / "course.py").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
