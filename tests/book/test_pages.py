@@ -94,6 +94,13 @@ def test_links_to_chapters_that_the_book_lacks_become_text():
     assert chapters._prose(cell, {"02_x"}).source == "[chapter 02](02_x.ipynb), chapter 03"
 
 
+def test_links_in_what_a_cell_has_made_lead_to_pages():
+    html = '<a href="02_x.ipynb">02</a> <a href="03_y.ipynb">03</a>'
+    output = v4.new_output("display_data", data={"text/html": html})
+    (cell,) = chapters._code(v4.new_code_cell("table", outputs=[output]), {}, {"02_x"})
+    assert cell.outputs[0].data["text/html"] == '<a href="02_x.html">02</a> <a >03</a>'
+
+
 def test_every_built_system_has_a_cell_and_every_system_its_rows(book):
     there = {pages.chapter.number for pages in book}
     built = {s.id for s in INDEX.systems if s.status == "built" and s.chapter in there}

@@ -19,6 +19,7 @@ PARTS = {"core": "", "family": "the family", "lab": "lab"}  # part -> what its p
 FAMILY, LAB = re.compile(r"## +(\d+\. +)?The family\b"), re.compile(r"## +(\d+\. +)?Lab\b")
 TASK = ("exercise-", "build-")  # how the ids of cells begin in which a learner writes
 LINK = re.compile(r"\[([^\]]+)\]\((\d\d_\w+)\.ipynb\)")
+HREF = re.compile(r'href="(\d\d_\w+)\.ipynb"')
 COLAB = "on-colab"  # the id of a cell that means nothing on a page
 
 
@@ -89,7 +90,7 @@ def pages_of(root: Path, survey: Survey, chapter: Chapter, present: set[str]) ->
             pages.systems |= set(built.get(cell.id, ()))
             if anchors:
                 _page(pages, part).append(_markdown("\n".join(f"({a})=" for a in anchors)))
-            _page(pages, part).extend(_code(cell, tasks))
+            _page(pages, part).extend(_code(cell, tasks, present))
     for cells in pages.parts.values():
         _close_gaps(cells)
     return pages
@@ -128,10 +129,18 @@ def _prose(cell, present: set[str]):
     return _markdown(LINK.sub(link, cell.source))
 
 
-def _code(cell, tasks: dict) -> list:
+def _href(match, present: set[str]) -> str:
+    """A link to a notebook, in a table that a cell has made, as a link to its page."""
+    return f'href="{match[1]}.html"' if match[1] in present else ""
+
+
+def _code(cell, tasks: dict, present: set[str]) -> list:
     """A code cell for the page; of an exercise, the task as well."""
     cell = copy.deepcopy(cell)
     _describe_picture(cell)
+    for output in cell.outputs:
+        if html := output.get("data", {}).get("text/html"):
+            output.data["text/html"] = HREF.sub(lambda m: _href(m, present), html)
     if cell.id.startswith(TASK):
         cell.metadata["tags"] = ["hide-input"]
         _prompt(cell, "A solution")
