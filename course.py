@@ -24,6 +24,9 @@ COMMANDS = {
     "test": "set up, then run every test and every notebook",
     "check": "check your answers in work/mine/, written in an editor (--chapters 05, --watch)",
     "progress": "show which exercises you have solved",
+    "review": "ask again, after a while, what you have solved",
+    "quiz": "write the quiz 'Which mistake is it?' as one page, build/quiz.html",
+    "explainer": "write the Vision Transformer that runs in a page, build/vit-explainer.html",
     "doctor": "check this machine and the install; paste this into a bug report",
     "sync": "bring your copy of the chapters, work/, up to date",
     "book": "make the book, build/book: the chapters as pages, to read without a network (--open)",
@@ -75,7 +78,8 @@ def main(arguments):
         return 1
     if command == "setup":
         return 0
-    line = {"test": PYTEST, "lock": LOCK}.get(command, "-m tutorial_lib " + command)
+    line = {"test": PYTEST, "lock": LOCK, "explainer": "-m tutorial_lib.recipes.vit.explainer"}
+    line = line.get(command, "-m tutorial_lib " + command)
     return hand_over([program] + line.split() + rest)
 
 
