@@ -22,7 +22,7 @@ MAY_USE = {
     "recipes": LEARNT | TOOLS,
     "course": {"checking", "measuring", "data"},  # checksums, for the doctor
     "authoring": {"checking", "measuring", "course"},
-    "book": {"course"},  # it reads what `authoring` has written
+    "book": {"course", "recipes"},  # the explainer; of chapters, what `authoring` has written
     "__main__": {"course", "authoring", "book", "data"},  # what is fetched only when asked for
 }
 

@@ -4,11 +4,11 @@ Chapter 01 has an attention explorer, chapter 19 has clouds to turn, a family an
 """
 
 import re
-import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import browser
 import pytest
 
 from tutorial_lib.book import extra
@@ -17,8 +17,6 @@ from tutorial_lib.course import survey
 
 ROOT = Path(__file__).parents[2]
 INDEX = survey.load()
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
-OFFLINE = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
 WIDE, PHONE = {"width": 1280, "height": 800}, {"width": 360, "height": 740}
 CHAPTERS = ("01_self_attention", "01_self_attention_lab", "19_pointnet", "19_pointnet_family")
 LOOK_UP = ("index", "systems", "papers", "symbols", "claims", "glossary", "quiz", "text", "search")
@@ -29,19 +27,15 @@ PAGES = [
 ]
 # The suite runs tests whose names hold a chapter such as 01_x side by side; these share one book.
 IDS = [name.replace("_", " ") for name in PAGES]
-QUIZ = "<!doctype html><title>q</title><button onclick=\"this.textContent='no'\">yes</button>"
 pytestmark = pytest.mark.filterwarnings("ignore:.*Check CHANGES for Sphinx API")
 
 
 @pytest.fixture(scope="module")
 def book(tmp_path_factory):
-    """The folder of a book of two chapters, with two pages beside them."""
-    pages = (
-        extra.Extra("quiz", "A quiz", "One question.", lambda root: QUIZ),
-        extra.Extra("text", "A text", "A page.", lambda root: "# A text\n\n[map](index.md)"),
-    )
+    """The folder of a book of two chapters, with a page of text beside them."""
+    text = extra.Extra("text", "A text", "A page.", lambda book: "# A text\n\n[map](index.md)")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(extra, "PAGES", (*extra.PAGES, *pages))
+        patch.setattr(extra, "PAGES", (*extra.PAGES, text))
         return build(ROOT, ["01", "19"], tmp_path_factory.mktemp("book") / "book").parent
 
 
@@ -95,21 +89,14 @@ def test_every_link_leads_somewhere(pages):
 
 
 @pytest.fixture(scope="module")
-def browser():
-    """A Chromium that is on this machine; without one, the tests that need it are skipped."""
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if program is None:
-        pytest.skip("no Chromium or Chrome is installed here: the book was not read in a browser")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        found = play.chromium.launch(executable_path=program, args=OFFLINE.split())
+def started():
+    """One browser for all tests of this file."""
+    with browser.launched() as found:
         yield found
-        found.close()
 
 
 @pytest.fixture
-def visit(book, browser):
+def visit(book, started):
     """visit(page, viewport, scheme) opens a page of the book. At the end of the test: nothing was
     asked of any other machine, and no page has complained."""
     complaints, contexts = [], []
@@ -118,12 +105,16 @@ def visit(book, browser):
         if not request.url.startswith(("file:", "data:", "blob:")):
             complaints.append(f"asked for {request.url}")
 
+    def failed(request):
+        if request.failure != "net::ERR_ABORTED":  # an inset that is sent to its place
+            complaints.append(f"is not there: {request.url}")
+
     def visit(name, viewport=WIDE, scheme="light"):
-        context = browser.new_context(viewport=viewport, color_scheme=scheme)
+        context = started.new_context(viewport=viewport, color_scheme=scheme)
         contexts.append(context)
         page = context.new_page()
         page.on("request", loaded)
-        page.on("requestfailed", lambda request: complaints.append(f"is not there: {request.url}"))
+        page.on("requestfailed", failed)
         page.on("pageerror", lambda error: complaints.append(f"{name}: {error}"))
         page.on("console", lambda line: line.type == "error" and complaints.append(line.text))
         path, _, rest = name.partition("?")
@@ -141,7 +132,7 @@ def test_a_page_fits_a_phone_and_typesets_its_formulas(visit, name):
     page = visit(name, PHONE)
     page.wait_for_function("!window.MathJax || MathJax.startup?.promise")
     page.evaluate("window.MathJax && MathJax.startup.promise")
-    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    assert browser.too_wide(page) <= 0
     formulas = page.locator("article .math").count()
     assert page.locator("article mjx-container").count() == formulas
     assert page.locator("mjx-merror, [data-mml-node=merror]").count() == 0
@@ -221,6 +212,9 @@ def test_the_search_finds_a_word_of_a_chapter_and_a_korean_one(visit):
 
 
 def test_a_page_in_one_file_works_inside_the_book(visit):
-    button = visit("quiz.html").frame_locator("iframe").locator("button")
-    button.click()
-    assert button.inner_text() == "no"
+    page = visit("chapters/01_self_attention.html")
+    page.locator(".parts a", has_text="Which mistake is it?").click()
+    quiz, asked = page.frame_locator("iframe"), "article:not([hidden])"
+    assert quiz.locator("#chapter").input_value() == "self_attention"
+    quiz.locator(f"{asked} .right summary").click()
+    quiz.locator("#score", has_text="1 of 1").wait_for()

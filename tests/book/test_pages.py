@@ -165,14 +165,21 @@ def _hidden(): ...
 
 def test_a_page_beside_the_chapters_is_markdown_or_one_html_file(monkeypatch):
     pages = (
-        extra.Extra("text", "A text", "About it.", lambda root: f"# A text\n\n{root.name}"),
-        extra.Extra("quiz", "A quiz", "About it.", lambda root: "<!doctype html><p>quiz</p>"),
+        extra.Extra("text", "A text", "Text.", lambda book: f"# A text\n\n{len(book)}"),
+        extra.Extra(
+            "quiz", "A quiz", "Quiz.", lambda book: "<!doctype html><p>quiz</p>", near="05"
+        ),
+        extra.Extra("none", "Nothing", "Of another chapter.", lambda book: ""),
     )
     monkeypatch.setattr(extra, "PAGES", pages)
-    texts, files = extra.texts(Path("course"))
-    assert texts["text.md"] == "# A text\n\ncourse" and set(texts) == {"text.md", "quiz.md"}
-    assert files == {"extra/quiz.html": "<!doctype html><p>quiz</p>"}
-    assert '<iframe class="inset" src="extra/quiz.html"' in texts["quiz.md"]
+    made = extra.make([CHAPTER])
+    assert [page.name for page in made.pages] == ["text", "quiz"]
+    assert made.sources["text.md"] == "# A text\n\n1"
+    assert made.files == {"extra/quiz.html": "<!doctype html><p>quiz</p>"}
+    assert '<iframe class="inset" src="extra/quiz.html"' in made.sources["quiz.md"]
+    assert made.links(CHAPTER) == ['<a href="../quiz.html?vit">A quiz</a>']
+    assert made.links(INDEX.chapter("01")) == []
+    assert "- **[A quiz](quiz.md)** Quiz.\n" in front.page(INDEX, [], made.pages)
 
 
 def test_only_chapters_that_are_there_can_be_asked_for(tmp_path):

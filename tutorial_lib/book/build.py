@@ -25,32 +25,34 @@ def build(root: Path, numbers: list[str] | None = None, target: Path | None = No
     """
     target = target or root / "build" / "book"
     sources = target.with_name(f"{target.name}-sources")
-    pages, files = extra.texts(root)
-    _write_all(sources, _texts(root, numbers, pages))
+    index = survey.load(root / "survey.toml")
+    wanted = _present(root, index, numbers)
+    beside = extra.make(wanted)
+    texts = _texts(root, index, wanted, beside, all_modules=numbers is None)
+    _write_all(sources, texts)
     shutil.rmtree(target, ignore_errors=True)  # every page is written anew: its sidebar names all
     if warnings := _run_sphinx(sources, target):
         raise BookFailed(warnings)
-    for name, text in files.items():
+    for name, text in beside.files.items():
         _write(target / name, text)
     return target / "index.html"
 
 
-def _texts(root: Path, numbers: list[str] | None, extras: dict[str, str]) -> dict[str, str]:
-    """File name -> text of everything that Sphinx reads."""
-    index = survey.load(root / "survey.toml")
-    wanted = _present(root, index, numbers)
+def _texts(root: Path, index, wanted: list, beside: extra.Made, all_modules: bool) -> dict:
+    """File name -> text of everything that Sphinx reads. The library has pages for all modules, or
+    for those that the chapters import."""
     stems = {chapter.number: chapter.stem for chapter in wanted}
     book = [chapters.pages_of(root, index, chapter, set(stems.values())) for chapter in wanted]
-    imported = None if numbers is None else set().union(*(pages.imports() for pages in book))
+    imported = None if all_modules else set().union(*(pages.imports() for pages in book))
     library = api.pages(HERE.parent, stems, imported)
     texts = {f"{name}.rst": text for name, text in library.items()}
     for pages in book:
-        for name, notebook in pages.notebooks():
+        for name, notebook in pages.notebooks(beside.links(pages.chapter)):
             texts[f"chapters/{name}.ipynb"] = nbformat.writes(notebook)
     return {
         **texts,
-        **extras,
-        "index.md": front.page(index, book, [Path(name).stem for name in extras]),
+        **beside.sources,
+        "index.md": front.page(index, book, beside.pages),
         "systems.md": indexes.systems(index, book),
         "papers.md": indexes.papers(index, book),
         "symbols.md": indexes.symbols(book),

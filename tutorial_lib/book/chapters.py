@@ -44,16 +44,16 @@ class Pages:
         names = {f"{module}.{name.split()[0]}" for module, ns in found for name in ns.split(",")}
         return names | {module for module, _ in found}
 
-    def notebooks(self):
-        """(name, notebook) for each page."""
+    def notebooks(self, links: list[str]):
+        """(name, notebook) for each page. `links` are HTML, to pages beside the chapters."""
         for part, cells in self.parts.items():
-            if len(self.parts) > 1:
-                cells = [*cells[:1], _markdown(self._bar(part)), *cells[1:]]
+            if len(self.parts) > 1 or links:
+                cells = [*cells[:1], _markdown(self._bar(part, links)), *cells[1:]]
             notebook = nbformat.v4.new_notebook(cells=cells)
             notebook.metadata["language_info"] = {"name": "python", "pygments_lexer": "ipython3"}
             yield self.name(part), notebook
 
-    def _bar(self, part: str) -> str:
+    def _bar(self, part: str, beside: list[str]) -> str:
         """Links between the parts of a chapter, and, on its first page, their places in the
         contents."""
         labels = {"core": "Core", "family": "The family", "lab": "Lab"}
@@ -61,9 +61,9 @@ class Pages:
             f"**{labels[p]}**" if p == part else f"[{labels[p]}]({self.name(p)}.ipynb)"
             for p in self.parts
         ]
-        bar = f'<div class="parts">\n\n{" · ".join(links)}\n\n</div>'
+        bar = f'<div class="parts">\n\n{" · ".join(links + beside)}\n\n</div>'
         others = [f"{labels[p]} <{self.name(p)}>" for p in self.parts if p != "core"]
-        if part != "core":
+        if part != "core" or not others:
             return bar
         return "\n".join([bar, "", "```{toctree}", ":hidden:", "", *others, "```"])
 

@@ -1,15 +1,15 @@
-"""Pages beside the chapters: a quiz, an explainer, measurements. To add one, add a line to PAGES:
+"""Pages beside the chapters: a quiz, an explainer, measurements. To add one, add a line to PAGES.
 
-    Extra("quiz", "Which mistake is it?", "A quiz from the known mistakes.", quiz.page)
-
-A page's content is a function of the course's folder that returns text: Markdown, or one HTML file
-that needs nothing else, which is then shown inside a page of the book and can be opened alone. The
-book's tests read every page in PAGES, and want no request to leave the machine.
+A page's content is a function of the book's chapters that returns text: Markdown, or one HTML file
+that needs nothing else, which is then shown inside a page of the book and can be opened alone; or
+nothing, where the book lacks what the page is about. Every page in PAGES is in the sidebar and on
+the first page.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+
+from tutorial_lib.course.survey import Chapter
 
 INSET = """# {title}
 
@@ -21,25 +21,72 @@ INSET = """# {title}
 
 @dataclass(frozen=True)
 class Extra:
-    """One page: the name of its file, its title, a sentence about it, and what makes its text."""
+    """One page: the name of its file, its title, a sentence about it, what makes its text, and the
+    number of the chapter whose pages link to it ("*": all do)."""
 
     name: str
     title: str
     about: str
-    content: Callable[[Path], str]
+    content: Callable[[list[Chapter]], str]
+    near: str = ""
 
 
-PAGES: tuple[Extra, ...] = ()
+def _quiz(chapters: list[Chapter]) -> str:
+    from tutorial_lib.course import quiz
+
+    return quiz.page(chapters)
 
 
-def texts(root: Path) -> tuple[dict[str, str], dict[str, str]]:
-    """Of all pages in PAGES: file name -> text for Sphinx, and file name -> text of HTML files that
-    are put into the book as they are."""
-    pages, files = {}, {}
+def _explainer(chapters: list[Chapter]) -> str:
+    if not any(chapter.slug == "vit" for chapter in chapters):
+        return ""
+    from tutorial_lib.recipes.vit import explainer
+
+    return explainer.page()
+
+
+PAGES = (
+    Extra(
+        "quiz",
+        "Which mistake is it?",
+        "A function, a case, what was expected and what came out: what went wrong?",
+        _quiz,
+        near="*",
+    ),
+    Extra(
+        "vit-explainer",
+        "A ViT at work",
+        "Pick or draw a garment, and watch patches, tokens, attention and logits.",
+        _explainer,
+        near="05",
+    ),
+)
+
+
+@dataclass
+class Made:
+    """The pages that a book has beside its chapters."""
+
+    pages: list[Extra]
+    sources: dict[str, str]  # file name -> text for Sphinx
+    files: dict[str, str]  # file name -> HTML that is put into the book as it is
+
+    def links(self, chapter: Chapter) -> list[str]:
+        """Links from a chapter's pages, as HTML. What stands behind the ? becomes the #place in the
+        file that is shown (book.js): a quiz begins with that chapter."""
+        near = [page for page in self.pages if page.near in ("*", chapter.number)]
+        return [f'<a href="../{e.name}.html?{chapter.slug}">{e.title}</a>' for e in near]
+
+
+def make(chapters: list[Chapter]) -> Made:
+    """All of PAGES, for a book of these chapters."""
+    made = Made([], {}, {})
     for page in PAGES:
-        text = page.content(root)
+        if not (text := page.content(chapters)):
+            continue
+        made.pages.append(page)
         if text.lstrip().lower().startswith(("<!doctype html", "<html")):
-            files[f"extra/{page.name}.html"] = text
+            made.files[f"extra/{page.name}.html"] = text
             text = INSET.format(name=page.name, title=page.title, about=page.about)
-        pages[f"{page.name}.md"] = text
-    return pages, files
+        made.sources[f"{page.name}.md"] = text
+    return made

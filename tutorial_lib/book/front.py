@@ -18,7 +18,7 @@ executed notebooks: what it shows is what they computed.
   Tasks, hints and solutions are there; what is folded opens with a click.
 - **To build it yourself**, get [the course]({repository}) and run `make lab`, or without make
   `python course.py lab`: the same chapters as notebooks, with checks that name your mistake.
-- **To look something up**: [systems](systems.md), [papers](papers.md), [symbols](symbols.md),
+{beside}- **To look something up**: [systems](systems.md), [papers](papers.md), [symbols](symbols.md),
   [claims](claims.md), [glossary](glossary.md) (English and Korean), [the library](api/index.rst).
 - **한국어 노트에서 오셨다면** [용어집](glossary.md)에서 한국어 용어를 찾아
   해당 장으로 갈 수 있습니다.
@@ -38,8 +38,8 @@ executed notebooks: what it shows is what they computed.
 """
 
 
-def page(survey: Survey, chapters: list, extra: list[str]) -> str:
-    """The first page. `chapters` are the book's `Pages`; `extra` names further documents."""
+def page(survey: Survey, chapters: list, extra: list) -> str:
+    """The first page. `chapters` are the book's `Pages`; `extra` the pages beside them."""
     counts = survey.progress()
     text = PAGE.format(
         systems=len(survey.systems),
@@ -47,11 +47,12 @@ def page(survey: Survey, chapters: list, extra: list[str]) -> str:
         there=sum(bool(chapter.core) for chapter in survey.chapters),
         chapters=len(survey.chapters),
         repository=online.repository(),
+        beside="".join(f"- **[{e.title}]({e.name}.md)** {e.about}\n" for e in extra),
         map=survey_map(survey, {pages.chapter.number: pages for pages in chapters}),
     )
     if not any(pages.chapter.number == "00" for pages in chapters):
         text = text.replace("[chapter 00](chapters/00_start_here.ipynb)", "chapter 00")
-    return text + contents(survey, chapters, extra)
+    return text + contents(chapters, [page.name for page in extra])
 
 
 def survey_map(survey: Survey, there: dict) -> str:
@@ -85,7 +86,7 @@ def _system(system, pages) -> str:
     return f"- {dot} {name}"
 
 
-def contents(survey: Survey, chapters: list, extra: list[str]) -> str:
+def contents(chapters: list, extra: list[str]) -> str:
     """The table of contents, in the sidebar: the chapters by parts, then what one looks up."""
     lines = []
     for part, found in groupby(chapters, key=lambda pages: pages.chapter.part):
