@@ -18,8 +18,9 @@ executed notebooks: what it shows is what they computed.
   Tasks, hints and solutions are there; what is folded opens with a click.
 - **To build it yourself**, get [the course]({repository}) and run `make lab`, or without make
   `python course.py lab`: the same chapters as notebooks, with checks that name your mistake.
-{beside}- **To look something up**: [systems](systems.md), [papers](papers.md), [symbols](symbols.md),
-  [claims](claims.md), [glossary](glossary.md) (English and Korean), [the library](api/index.rst).
+{beside}- **To look something up**: [systems](systems.md), [papers](papers.md),
+  [symbols](symbols.md), [claims](claims.md), [glossary](glossary.md) (English and Korean),
+  [the library](api/index.rst).
 - **한국어 노트에서 오셨다면** [용어집](glossary.md)에서 한국어 용어를 찾아
   해당 장으로 갈 수 있습니다.
 
