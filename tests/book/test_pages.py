@@ -1,5 +1,6 @@
 """What the pages of the book are made of: texts, anchors and tables, before Sphinx sees them."""
 
+import json
 import re
 from pathlib import Path
 
@@ -7,7 +8,17 @@ import pytest
 import yaml
 from nbformat import v4
 
-from tutorial_lib.book import api, build, chapters, claims, extra, front, glossary, indexes
+from tutorial_lib.book import (
+    api,
+    build,
+    chapters,
+    claims,
+    extra,
+    front,
+    glossary,
+    indexes,
+    measured,
+)
 from tutorial_lib.course import survey
 from tutorial_lib.notebook.claims import claim
 
@@ -180,6 +191,21 @@ def test_a_page_beside_the_chapters_is_markdown_or_one_html_file(monkeypatch):
     assert made.links(CHAPTER) == ['<a href="../quiz.html?vit">A quiz</a>']
     assert made.links(INDEX.chapter("01")) == []
     assert "- **[A quiz](quiz.md)** Quiz.\n" in front.page(INDEX, [], made.pages)
+
+
+def test_what_was_measured_is_a_table_for_each_machine(tmp_path):
+    assert measured.page(tmp_path) == ""
+    (tmp_path / "README.md").write_text("# B\n\n[here](results/x), [a](https://b.c)", "utf-8")
+    row = dict(what="ViT", mode="forward", dtype="float32", times_ours=1.04, share_of_limit=0.255)
+    row |= dict(method="timm", seconds=0.03774, peak_bytes=13_820_896)
+    machine = dict(device="A CPU", date="2026-11-28T03:20:51+00:00", torch="2.13.0")
+    (tmp_path / "results").mkdir()
+    record = json.dumps(dict(machine=machine, rows=[row, row | {"peak_bytes": None}]))
+    (tmp_path / "results" / "bench-a-cpu.json").write_text(record, encoding="utf-8")
+    page = measured.page(tmp_path)
+    assert page.startswith("# B\n\nhere, [a](https://b.c)\n")
+    assert "## A CPU" in page and "2026-11-28" in page and page.count("### ViT") == 1
+    assert "| timm | forward, float32 | 37.74 ms | 1.04 | 25.5% | 13.8 MB |" in page
 
 
 def test_only_chapters_that_are_there_can_be_asked_for(tmp_path):

@@ -3,6 +3,6 @@
 chapters   a solved notebook -> its pages: core, family, lab
 front      the first page, the map of the survey
 claims, indexes, glossary, api   the pages to look things up in
-extra      further pages: a list to add to
+extra      pages beside the chapters: a list to add to; measured is one of them
 build      write the sources, run Sphinx
 """

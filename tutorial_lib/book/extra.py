@@ -9,6 +9,7 @@ the first page.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tutorial_lib.book import measured
 from tutorial_lib.course.survey import Chapter
 
 INSET = """# {title}
@@ -59,6 +60,12 @@ PAGES = (
         "Pick or draw a garment, and watch patches, tokens, attention and logits.",
         _explainer,
         near="05",
+    ),
+    Extra(
+        "benchmarks",
+        "Beside other code",
+        "Time and memory of each component, and of what people would pick instead.",
+        lambda chapters: measured.page(),
     ),
 )
 
