@@ -101,4 +101,6 @@ def _run_sphinx(sources: Path, target: Path) -> str:
     doctrees = target.with_name(f"{target.name}-doctrees")
     with patch_docutils(), docutils_namespace():
         Sphinx(sources, HERE, target, doctrees, "html", status=None, warning=warnings).build()
-    return warnings.getvalue().strip()
+    if found := warnings.getvalue().strip():
+        shutil.rmtree(doctrees)  # or pages with mistakes would not be read, and told of, again
+    return found

@@ -49,6 +49,10 @@ class Pages:
         for part, cells in self.parts.items():
             if len(self.parts) > 1 or links:
                 cells = [*cells[:1], _markdown(self._bar(part, links)), *cells[1:]]
+            for place, cell in enumerate(
+                cells
+            ):  # of Markdown they are random: never twice the same
+                cell.id = f"cell-{place}"
             notebook = nbformat.v4.new_notebook(cells=cells)
             notebook.metadata["language_info"] = {"name": "python", "pygments_lexer": "ipython3"}
             yield self.name(part), notebook
