@@ -5,14 +5,15 @@ START := $(firstword $(foreach p,python3 python python3.13 python3.12 python3.11
 RUN = @$(START) course.py $@ $(if $(PYTHON),--python "$(PYTHON)")
 CHAPTERS = $(if $(CH),--chapters "$(CH)")
 
-.PHONY: help lab test check progress review quiz explainer doctor setup book build new-chapter
-.PHONY: survey lock clean
+.PHONY: help lab test check progress review quiz explainer doctor setup book \
+        workshop room grade build new-chapter survey lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 	@echo
 	@echo "CH=01,03 picks chapters, PORT=8899 the port of make lab, PYTHON=... the Python of .venv,"
+	@echo "IN=... is a folder of learners' files,"
 	@echo "ARGS=... goes on to the program. Without make: python course.py"
 
 lab:  ## set up, then open your copy of the chapters in JupyterLab
@@ -44,6 +45,15 @@ setup:  ## only set up
 
 book:  ## the chapters as pages, to read without a network: build/book (CH=01,05, ARGS=--open)
 	$(RUN) $(CHAPTERS) $(ARGS)
+
+workshop:  ## teachers: a folder to hand out for CH="01 05 14"; ARGS=--wheels for no network
+	$(RUN) $(CHAPTERS) $(ARGS)
+
+room:  ## teachers: how far a room is, from the learners' folders in IN=folder
+	$(RUN) "$(or $(IN),$(error name the folder: make room IN=folder))" $(CHAPTERS) $(ARGS)
+
+grade:  ## teachers: grade the notebooks and .py files in IN=folder
+	$(RUN) "$(or $(IN),$(error name the folder: make grade IN=folder))" $(CHAPTERS) $(ARGS)
 
 build:  ## authors: make the notebooks from chapters/*.md
 	$(RUN) $(CHAPTERS) $(ARGS)

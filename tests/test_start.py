@@ -115,6 +115,13 @@ def test_uv_is_taken_where_it_can_be_had_and_pip_is_the_last_way(
     assert ways[-1][1][:4] == ["python", "-m", "pip", "install"]
 
 
+def test_wheels_that_were_handed_out_are_taken_without_a_network(start, root):
+    Path(root, "wheels").mkdir()
+    (_, first), (_, second) = start.installers("python", os.path.join(root, ".venv"))
+    assert first[-3:] == ["--no-index", "--find-links", os.path.join(root, "wheels")]
+    assert "--no-index" not in second  # of another system: the network is asked after all
+
+
 def test_an_install_is_known_by_what_was_wanted_and_where(start, root, tmp_path):
     folder = os.path.join(root, ".venv")
     assert start.installed_state(root, folder) == "changed"

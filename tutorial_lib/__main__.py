@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from tutorial_lib.course import console, workspace
+from tutorial_lib.teaching import commands as teaching
 
 ROOT = Path(__file__).parent.parent
 
@@ -21,7 +22,7 @@ def main(argv: list[str] | None = None) -> int:
     options, extra = parser.parse_known_args(argv)
     if extra and options.command != "lab":
         parser.error(f"unrecognized arguments: {' '.join(extra)}")
-    options.extra = extra
+    options.extra, options.root = extra, ROOT
     if getattr(options, "chapters", None) is not None:
         options.chapters = _numbers(" ".join(options.chapters))
     try:
@@ -65,6 +66,7 @@ def build_parser() -> argparse.ArgumentParser:
         )
     new = command("new-chapter", run_new_chapter, "Start a chapter: its source and exercises.")
     new.add_argument("number", help="as in survey.toml, for example 04")
+    teaching.add(command)
     command("survey", run_survey, "Rewrite the pages made from survey.toml.")
     return parser
 

@@ -3,11 +3,14 @@
 import hashlib
 import json
 import os
+from pathlib import Path
 
 import pytest
 from workspace_helpers import NAME, make_course, mine, notebook, publish, put, work
 
 from tutorial_lib.course import workspace
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -288,3 +291,16 @@ def test_without_a_manifest_what_reads_like_the_course_is_no_work(course):
     assert workspace.sync(course) == []
     publish(course, "v2")
     assert "replaced" in workspace.sync(course)[0]
+
+
+def test_an_assistant_in_the_copy_finds_what_it_should_be_and_the_learner_may_change_it(course):
+    text = (ROOT / workspace.TUTOR).read_text(encoding="utf-8")
+    assert "solutions/" in text and "tutorial_lib/exercises/" in text and ".hint()" in text
+    (course / workspace.TUTOR).parent.mkdir(parents=True)
+    (course / workspace.TUTOR).write_text(text, encoding="utf-8")
+    workspace.sync(course)
+    given = course / "work" / "AGENTS.md"
+    assert given.read_text(encoding="utf-8") == text
+    given.write_text("mine", encoding="utf-8")
+    workspace.sync(course)
+    assert given.read_text(encoding="utf-8") == "mine"

@@ -45,10 +45,14 @@ class Shape:
         return round(100 * self.written / max(1, self.written + self.code))
 
     @property
+    def reading(self) -> float:
+        """Minutes for all that is read."""
+        return self.words / WORDS + self.code / LINES + self.figures * FIGURE
+
+    @property
     def minutes(self) -> int:
         """What a learner should plan, to five minutes."""
-        reading = self.words / WORDS + self.code / LINES + self.figures * FIGURE
-        return 5 * max(1, round((self.exercise_minutes + reading) / 5))
+        return 5 * max(1, round((self.exercise_minutes + self.reading) / 5))
 
     def _cell(self, does_something: bool):
         self.idle_now = 0 if does_something else self.idle_now + 1
@@ -70,17 +74,23 @@ def measure(learner, solved) -> tuple[Shape, Shape]:
 
 def labs(learner, solved) -> dict[str, Shape]:
     """The heading of each lab section, without its minutes -> the section's shape."""
-    found, part = {}, None
+    found = sections(learner, solved).items()
+    return {match[1]: part for heading, part in found if (match := LAB.match(heading))}
+
+
+def sections(learner, solved) -> dict[str, Shape]:
+    """The heading of each section, `## 3. NumPy` -> its shape; what is above the first under ""."""
+    found = {"": Shape()}
+    part = found[""]
     answers = {cell.id: cell.source for cell in solved.cells}
     for cell in learner.cells:
-        text = cell.source if cell.cell_type == "markdown" else ""
-        for piece in re.split("^(?=## )", text, flags=re.MULTILINE):  # a section each
-            if piece.startswith("## "):
-                match = LAB.match(piece)
-                part = found.setdefault(match[1], Shape()) if match else None
-            if part:
-                piece_of = type(cell)({**cell, "source": piece or cell.source})
-                _count(part, piece_of, answers.get(cell.id, ""))
+        pieces = [cell.source]
+        if cell.cell_type == "markdown":
+            pieces = re.split("^(?=## )", cell.source, flags=re.MULTILINE)  # a section each
+        for piece in filter(None, pieces):
+            if piece.startswith("## ") and cell.cell_type == "markdown":
+                part = found.setdefault(piece.partition("\n")[0], Shape())
+            _count(part, type(cell)({**cell, "source": piece}), answers.get(cell.id, ""))
     return found
 
 

@@ -28,6 +28,8 @@ class History:
 
     attempts: int = 0
     solved: str | None = None  # ISO date of the first right answer
+    first: str = ""  # when it was tried first and last, as ISO times
+    last: str = ""
 
 
 @dataclass
@@ -86,24 +88,26 @@ def load(folder: Path | None = None) -> Progress:
         found, progress.broken = entries(Path(folder, FILE))
     except OSError as error:  # the table still comes, and says so
         return Progress(unreadable=error.strerror or str(error))
-    for key, passed, day in found:
+    for key, passed, at in found:
         history = progress.exercises.setdefault(key, History())
         history.attempts += 1
+        history.first, history.last = history.first or at, at
         if passed and history.solved is None:
-            history.solved = day
+            history.solved = at[:10]
     return progress
 
 
 def entries(path: Path) -> tuple[list[tuple[str, bool, str]], int]:
-    """The lines of a file, as (exercise's key, passed, ISO date), and how many could not be read;
+    """The lines of a file, as (exercise's key, passed, ISO time), and how many could not be read;
     none where there is no file. Raises OSError for a file that cannot be opened."""
     found, broken = [], 0
     lines = path.read_bytes().splitlines() if path.exists() else []
     for line in filter(bytes.strip, lines):
         try:
             entry = json.loads(line)
-            day = date.fromisoformat(str(entry["at"])[:10]).isoformat()
-            found.append((str(entry["exercise"]), bool(entry["passed"]), day))
+            at = str(entry["at"])
+            date.fromisoformat(at[:10])  # or it is no time
+            found.append((str(entry["exercise"]), bool(entry["passed"]), at))
         except (ValueError, KeyError, TypeError):
             broken += 1
     return found, broken

@@ -54,7 +54,10 @@ def story_of_errors(trials: list[Trial]) -> str:
 
 def _raises_itself(error: BaseException) -> bool:
     """Whether the line that raised is a `raise` or an `assert` of the learner's own."""
-    frame, line = list(traceback.walk_tb(error.__traceback__))[-1]
+    steps = list(traceback.walk_tb(error.__traceback__))
+    if not steps:  # it came from another process, with a word on this
+        return getattr(error, "raised_itself", False)
+    frame, line = steps[-1]
     code = linecache.getline(frame.f_code.co_filename, line).strip()
     path = frame.f_code.co_filename
     own = not path.startswith(LIBRARY) and "site-packages" not in path

@@ -51,7 +51,7 @@ def schedule(folder: Path, exercises: list[tuple]) -> list[Item]:
         if key not in solved or solved[key].solved is None:
             continue
         box, last, asked = 0, solved[key].solved, 0
-        for passed, day in ((passed, day) for name, passed, day in reviews if name == key):
+        for passed, day in ((passed, at[:10]) for name, passed, at in reviews if name == key):
             box, last, asked = _next(box, passed), day, asked + 1
         due = date.fromisoformat(last) + timedelta(days=BOXES[box])
         items.append(Item(key, task, box, due, asked))

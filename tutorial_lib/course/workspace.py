@@ -14,6 +14,8 @@ from pathlib import Path
 from tutorial_lib.checking.attempts import MANIFEST
 from tutorial_lib.course import notebook_file
 
+TUTOR = Path("tutorial_lib", "course", "AGENTS.md")  # what an assistant in work/ should be
+
 
 class WorkspaceError(Exception):
     """`work/` cannot be read or written; the message says what to do."""
@@ -42,7 +44,7 @@ def sync(root: Path, chapters: list[str] | None = None) -> list[str]:
     A chapter the learner lacks is copied; one they never changed is replaced by its new version;
     beside one they changed the new version is put as `NN_slug.updated.ipynb`, once. One that
     cannot be opened is left alone and told each time, and so is, once, one of a chapter that has
-    another name now.
+    another name now. AGENTS.md, which tells an assistant to be a tutor, is put where there is none.
 
     Raises ValueError for an unknown chapter number, WorkspaceError when `work/` cannot be written.
     """
@@ -62,6 +64,9 @@ def sync(root: Path, chapters: list[str] | None = None) -> list[str]:
                 fresh.append(source.name)
             elif message:
                 messages.append(message)
+        tutor = root / TUTOR
+        if tutor.exists() and not (work / tutor.name).exists():
+            _write(work / tutor.name, tutor.read_bytes())
         if json.dumps(versions) != before or not (work / MANIFEST).exists():
             text = json.dumps({"versions": versions}, indent=1)
             _write(work / MANIFEST, text.encode())
