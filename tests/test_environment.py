@@ -16,7 +16,11 @@ from tutorial_lib.measuring.machine import locked_versions
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 WANTED = [Requirement(line) for line in PROJECT["dependencies"]]
-CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
+CONDA_NAMES = {
+    "torch": "pytorch",
+    "matplotlib": "matplotlib-base",
+    "playwright": "playwright-python",
+}
 CONDA = yaml.safe_load((ROOT / "environment.yml").read_text("utf-8"))
 
 

@@ -23,8 +23,9 @@ MAY_USE = {
     "recipes": LEARNT | TOOLS,
     "course": {"checking", "measuring", "data"},  # checksums, for the doctor
     "authoring": {"checking", "measuring", "course"},
+    "book": {"course", "recipes"},  # the explainer; of chapters, what `authoring` has written
     "teaching": {"checking", "notebook", "measuring", "course", "authoring"},
-    "__main__": {"course", "authoring", "teaching", "data"},  # what is fetched only when asked for
+    "__main__": {"course", "authoring", "book", "teaching", "data"},
 }
 
 

