@@ -5,7 +5,7 @@ START := $(firstword $(foreach p,python3 python python3.13 python3.12 python3.11
 RUN = @$(START) course.py $@ $(if $(PYTHON),--python "$(PYTHON)")
 CHAPTERS = $(if $(CH),--chapters "$(CH)")
 
-.PHONY: help lab test check progress review quiz explainer doctor bench setup book
+.PHONY: help lab test check progress review quiz explainer doctor bench setup book \
         workshop room grade build new-chapter survey lock clean
 .DEFAULT_GOAL := help
 
