@@ -84,7 +84,9 @@ def measure(row):
 
 SOON, LONG = 400, 1600
 RATES, LOWER = (4e-3, 1e-2), (1.5e-3, 4e-3)  # peaks of the learning rate; LOWER for four blocks
-TOO_FAR = (  # these cannot hear both marks
+# No token hears both marks, or not in all pairs of windows. What is only summed is right three
+# times in four at the most.
+TOO_FAR = (
     (BARS, "Swin, 2 blocks"),
     (MARKS, "neither"),
     (MARKS, "Swin, 2 blocks"),
