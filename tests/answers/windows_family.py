@@ -503,7 +503,7 @@ def _(hears):
     return None
 
 
-@wrong("windows.layers_until_all_hear", "the other order", says="the wrong way round")
+@wrong("windows.layers_until_all_hear", "the other order", says="News travels the wrong way")
 def _(hears):
     knows = np.eye(len(hears[0]), dtype=bool)
     for depth in range(300):

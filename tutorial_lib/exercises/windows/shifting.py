@@ -143,3 +143,30 @@ def rolls_back_twice(x, window, shift):
 def rolls_the_batch(x, window, shift):
     y = _shifted(x, window, shift, back=(0, 0))
     return np.roll(y, (shift, shift), axis=(0, 1))
+
+
+@shifted_attention.mistake(
+    """You took out rolls and mask: these are the windows that do not move, and two neighbours at a
+    border never meet. Which of the rolls was wrong?"""
+)
+def plain_windows(x, window, shift):
+    return _shifted(x, window, shift, there=(0, 0), back=(0, 0), mask=False)
+
+
+@shifted_attention.mistake(
+    """Both rolls of yours move the rows alone, so the windows begin further down and not further to
+    the right. Which axes are the grid's?"""
+)
+def rows_alone(x, window, shift):
+    return _shifted(x, window, shift, there=(-shift, 0), back=(shift, 0))
+
+
+@shifted_attention.mistake(
+    """Both rolls of yours go along axes 0 and 1, which are the batch and the rows. Which axes of
+    (B, H, W, C) are the grid's?"""
+)
+def batch_and_rows(x, window, shift):
+    H, W = x.shape[1:3]
+    tokens = window_partition(np.roll(x, (-shift, -shift), axis=(0, 1)), window, window)
+    found, _ = attention(tokens, tokens, tokens, shift_mask(H, W, window, shift))
+    return np.roll(window_reverse(found, window, window, H, W), (shift, shift), axis=(0, 1))
