@@ -65,10 +65,10 @@ class Swin(nn.Module):
 def sizes_and_images(rng):
     for B, channels, H, W, classes, patch, window, dim, depths, heads in [
         (1, 1, 4, 8, 2, 2, 2, 4, [1], [1]),
-        (2, 2, 8, 8, 3, 1, 2, 4, [2, 2, 1], [1, 2, 4]),
-        (1, 1, 6, 6, 4, 1, 3, 2, [3], [2]),
+        (2, 2, 8, 8, 3, 1, 2, 4, [1, 2, 1], [1, 2, 4]),
+        (1, 1, 6, 6, 4, 1, 3, 4, [3], [2]),
         (3, 3, 8, 16, 5, 2, 2, 4, [1, 2], [2, 4]),
-        (1, 1, 16, 16, 2, 2, 4, 2, [2], [1]),
+        (1, 1, 16, 16, 2, 2, 4, 4, [2], [1]),
     ]:
         arguments = dict(
             channels=channels, classes=classes, patch=patch, window=window, dim=dim, depths=depths,
