@@ -195,17 +195,12 @@ def merges_before_they_are_fewer(height, width, patch, window, channels, dim, de
     return _cost(height, width, patch, window, channels, dim, depths, before=4)
 
 
-@swin_cost.mistake("""Your merge leads from 4 D to D features. To how many does the task's?""")
-def merges_to_the_old_width(height, width, patch, window, channels, dim, depths):
-    return _cost(height, width, patch, window, channels, dim, depths, merged=(4, 1))
-
-
 @swin_cost.mistake(
-    """Your merge leads from 2 D to 2 D features. How many tokens stand side by side in what it
-    reads?"""
+    """Your merge costs half of what it should: it leads from 4 D to D features, or from 2 D to
+    2 D. How many tokens stand side by side in what it reads, and how many features leave it?"""
 )
-def merges_two_tokens(height, width, patch, window, channels, dim, depths):
-    return _cost(height, width, patch, window, channels, dim, depths, merged=(2, 2))
+def half_a_merge(height, width, patch, window, channels, dim, depths):
+    return _cost(height, width, patch, window, channels, dim, depths, merged=(4, 1))
 
 
 @swin_cost.mistake(

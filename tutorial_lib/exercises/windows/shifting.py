@@ -154,19 +154,8 @@ def plain_windows(x, window, shift):
 
 
 @shifted_attention.mistake(
-    """Both rolls of yours move the rows alone, so the windows begin further down and not further to
-    the right. Which axes are the grid's?"""
+    """Both rolls of yours move the rows and not the columns (along axes 0 and 1, perhaps): windows
+    begin further down and not further to the right. Which axes are the grid's?"""
 )
 def rows_alone(x, window, shift):
     return _shifted(x, window, shift, there=(-shift, 0), back=(shift, 0))
-
-
-@shifted_attention.mistake(
-    """Both rolls of yours go along axes 0 and 1, which are the batch and the rows. Which axes of
-    (B, H, W, C) are the grid's?"""
-)
-def batch_and_rows(x, window, shift):
-    H, W = x.shape[1:3]
-    tokens = window_partition(np.roll(x, (-shift, -shift), axis=(0, 1)), window, window)
-    found, _ = attention(tokens, tokens, tokens, shift_mask(H, W, window, shift))
-    return np.roll(window_reverse(found, window, window, H, W), (shift, shift), axis=(0, 1))
