@@ -761,10 +761,10 @@ class _(Block):
 
 @wrong("windows.SwinBlock", "Post-LN", says="Your norms come after the sums")
 class _(Block):
-    def __init__(self, *sizes):
-        super().__init__(*sizes)
-        self.around_attention = Residual(sizes[0], norm_first=False)
-        self.around_feed_forward = Residual(sizes[0], norm_first=False)
+    def __init__(self, dim, heads, hidden, window, shift):
+        super().__init__(dim, heads, hidden, window, shift)
+        self.around_attention = Residual(dim, norm_first=False)
+        self.around_feed_forward = Residual(dim, norm_first=False)
 
     def forward(self, x):
         H, W = x.shape[1:3]
