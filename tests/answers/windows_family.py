@@ -503,7 +503,7 @@ def _(hears):
     return None
 
 
-@wrong("windows.layers_until_all_hear", "the other order", says="the wrong way round")
+@wrong("windows.layers_until_all_hear", "the other order", says="News travels the wrong way")
 def _(hears):
     knows = np.eye(len(hears[0]), dtype=bool)
     for depth in range(300):
@@ -571,3 +571,44 @@ def _(hears):
 def _(hears):
     found = exercise.layers_until_all_hear.reference(hears)
     return -1 if found is None else found
+
+
+# From the blind round
+
+
+@wrong("windows.layers_until_all_hear", "ten layers at most")
+def _(hears):
+    knows = np.eye(len(hears[0]), dtype=bool)
+    for depth in range(11):
+        if knows.all():
+            return depth
+        knows = hears[depth % len(hears)] @ knows
+    return -1
+
+
+@wrong("windows.layers_until_all_hear", "as many as tokens", says="as many layers as there are")
+def _(hears):
+    knows = np.eye(len(hears[0]), dtype=bool)
+    for depth in range(len(knows) + 1):
+        if knows.all():
+            return depth
+        knows = hears[depth % len(hears)] @ knows
+    return None
+
+
+@wrong("windows.layers_until_all_hear", "in place", says="Your tokens learn one after the other")
+def _(hears):
+    knows = np.eye(len(hears[0]), dtype=bool)
+    for depth in range(300):
+        if knows.all():
+            return depth
+        for t, s in np.argwhere(hears[depth % len(hears)]):
+            knows[t] |= knows[s]
+    return None
+
+
+@wrong("windows.gather", "as window_reverse does", says="You cut and lay down windows")
+def _(x, rows, columns):
+    B, H, W, C = x.shape
+    x = x.reshape(B, H // rows, W // columns, rows, columns, C)
+    return x.transpose(2, 3).reshape(B, H, W, C)

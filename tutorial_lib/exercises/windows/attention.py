@@ -300,3 +300,40 @@ class AcrossWindows(_Parts):
         bias = self.added().repeat(1, n, n)
         z = (scores + bias).softmax(-1) @ joined[2]
         return self.out(z[:, 0].unflatten(2, (n, -1)).transpose(1, 2))
+
+
+@WindowAttention.mistake(
+    """Your mask is the wrong way round: those who may attend get a very low score. What does True
+    mean in the mask?"""
+)
+class LowScoresTheWrongWay(_Parts):
+    def hide(self, scores, mask):
+        return scores if mask is None else scores.masked_fill(mask[:, None], -1e9)
+
+
+@WindowAttention.mistake(
+    """All heads add the same bias, the mean over the table's rows. Each head has a row."""
+)
+class MeanBias(_Parts):
+    def added(self):
+        return self.table.mean(dim=0)[self.index]
+
+
+@WindowAttention.mistake(
+    """You deal the features out to the heads in turn. A head's features stand beside each other:
+    when dim is cut in two, which axis comes first, heads or features of a head?"""
+)
+class FeaturesInTurn(_Parts):
+    def q_k_v(self, windows):
+        maps = self.to_q, self.to_k, self.to_v
+        return tuple(to(windows).unflatten(-1, (-1, self.heads)).movedim(-1, 2) for to in maps)
+
+
+@WindowAttention.mistake(
+    """Keys and values are exchanged: you compare with what to_v gives and hand on what to_k gives.
+    Which of the two is asked, and which is heard?"""
+)
+class KeysForValues(_Parts):
+    def q_k_v(self, windows):
+        q, k, v = super().q_k_v(windows)
+        return q, v, k

@@ -48,8 +48,8 @@ def biased_attention_backward(dZ, x, P, window, shift):
 def forwards(rng):
     for B, H, W, C, window, shift in [
         (1, 2, 4, 2, 2, 0),
-        (1, 4, 2, 1, 2, 1),
-        (2, 6, 3, 2, 3, 1),
+        (2, 4, 2, 1, 2, 1),
+        (1, 6, 3, 2, 3, 1),
         (2, 3, 6, 3, 3, 2),
         (1, 4, 4, 5, 2, 1),
     ]:
@@ -78,18 +78,18 @@ biased_attention_backward = Exercise(
 
 def _back(
     dZ, x, P, window, shift, *, there=None, back=None, ways=("value", "query", "key"), root=0.5,
-    own=False, gather=np.add.at,
+    softmax=softmax_backward, gather=np.add.at, forth=None, value=lambda P, dz: P.mT @ dz,
 ):  # fmt: skip
     """`biased_attention_backward` with one of its steps changed."""
     H, W = x.shape[1:3]
     there = -shift if there is None else there
+    forth = -shift if forth is None else forth
     back = shift if back is None else back
-    t = window_partition(np.roll(x, (-shift, -shift), (1, 2)), window, window)
+    t = window_partition(np.roll(x, (forth, forth), (1, 2)), window, window)
     dz = window_partition(np.roll(dZ, (there, there), (1, 2)), window, window)
-    dP = dz @ t.mT
-    dS = P * dP if own else softmax_backward(dP, P)
+    dS = softmax(dz @ t.mT, P)
     parts = {
-        "value": P.mT @ dz,
+        "value": value(P, dz),
         "query": dS @ t / t.shape[-1] ** root,
         "key": dS.mT @ t / t.shape[-1] ** root,
     }
@@ -97,6 +97,10 @@ def _back(
     dtable = np.zeros((2 * window - 1) ** 2, dZ.dtype)
     gather(dtable, relative_position_index(window, window), dS.sum(axis=(0, 1)))
     return {"dx": np.roll(dx, (back, back), (1, 2)), "dtable": dtable}
+
+
+def _table(dZ, x, P, window, shift):
+    return _back(dZ, x, P, window, shift)["dtable"]
 
 
 @biased_attention_backward.mistake(
@@ -230,4 +234,72 @@ def without_the_root(dZ, x, P, window, shift):
     others fall. What does `softmax_backward` subtract?"""
 )
 def half_a_softmax(dZ, x, P, window, shift):
-    return _back(dZ, x, P, window, shift, own=True)
+    return _back(dZ, x, P, window, shift, softmax=lambda dP, P: P * dP)
+
+
+@biased_attention_backward.mistake(
+    """The table's gradient is a mean over the images. All of them have used the same table: how do
+    their gradients combine?"""
+)
+def mean_over_images(dZ, x, P, window, shift):
+    return _back(dZ, x, P, window, shift) | {"dtable": _table(dZ, x, P, window, shift) / len(x)}
+
+
+@biased_attention_backward.mistake(
+    """The table has learned from the first image alone. Who else has used it?"""
+)
+def first_image_alone(dZ, x, P, window, shift):
+    first = _table(dZ[:1], x[:1], P[:1], window, shift)
+    return _back(dZ, x, P, window, shift) | {"dtable": first}
+
+
+@biased_attention_backward.mistake(
+    """The table has learned from the first window alone. Who else has used it?"""
+)
+def first_window_alone(dZ, x, P, window, shift):
+    def only_first(dP, P):
+        dS = softmax_backward(dP, P)
+        dS[:, 1:] = 0
+        return dS
+
+    first = _back(dZ, x, P, window, shift, softmax=only_first)["dtable"]
+    return _back(dZ, x, P, window, shift) | {"dtable": first}
+
+
+@biased_attention_backward.mistake(
+    """You leave the softmax out on the way back: dP goes on as if it were the scores' gradient.
+    Which function leads from the weights back to the scores?"""
+)
+def without_the_softmax(dZ, x, P, window, shift):
+    return _back(dZ, x, P, window, shift, softmax=lambda dP, P: dP)
+
+
+@biased_attention_backward.mistake(
+    """Your softmax goes back along the queries. Which axis of P sums to one?"""
+)
+def softmax_along_queries(dZ, x, P, window, shift):
+    return _back(dZ, x, P, window, shift, softmax=lambda dP, P: softmax_backward(dP.mT, P.mT).mT)
+
+
+@biased_attention_backward.mistake(
+    """A value gets its gradient from those whom it listens to, and should get it from those who
+    listened to it. What happens to P on the way back through P t?"""
+)
+def weights_not_transposed(dZ, x, P, window, shift):
+    return _back(dZ, x, P, window, shift, value=lambda P, dz: P @ dz)
+
+
+@biased_attention_backward.mistake(
+    """You take the way through the queries twice, as if the scores' gradient were symmetric. S is,
+    without the bias; is dS? What is the way through the keys?"""
+)
+def queries_twice(dZ, x, P, window, shift):
+    return _back(dZ, x, P, window, shift, ways=("value", "query", "query"))
+
+
+@biased_attention_backward.mistake(
+    """x, dZ and the result are all rolled the other way. They fit each other and not P, which comes
+    from windows of a grid that was rolled up and to the left."""
+)
+def everything_the_other_way(dZ, x, P, window, shift):
+    return _back(dZ, x, P, window, shift, forth=shift, there=shift, back=-shift)

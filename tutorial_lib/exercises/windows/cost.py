@@ -59,7 +59,7 @@ swin_cost = Exercise(
 def _cost(
     height, width, patch, window, channels, dim, depths, *, unit=2, pixels=2, seen=None,
     fewer=4, wider=2, maps=12, products=2, merges=True, embeds=True, merged=(4, 2),
-    blocks=lambda depth: depth,
+    blocks=lambda depth: depth, before=1,
 ):  # fmt: skip
     """`swin_cost` with one of its counts changed."""
     tokens = (height // patch) * (width // patch)
@@ -68,7 +68,8 @@ def _cost(
     for i, depth in enumerate(depths):
         if i > 0:
             tokens //= fewer
-            linear += unit * tokens * (merged[0] * dim) * (merged[1] * dim) if merges else 0
+            reads = before * tokens
+            linear += unit * reads * (merged[0] * dim) * (merged[1] * dim) if merges else 0
             dim *= wider
         linear += blocks(depth) * unit * tokens * maps * dim * dim
         met = window**2 if seen is None else seen(tokens, window)
@@ -184,3 +185,80 @@ def half_the_attention(height, width, patch, window, channels, dim, depths):
 @swin_cost.mistake("""You count one block for each stage. What does `depths` say?""")
 def one_block_a_stage(height, width, patch, window, channels, dim, depths):
     return _cost(height, width, patch, window, channels, dim, depths, blocks=lambda depth: 1)
+
+
+@swin_cost.mistake(
+    """Your merge reads as many tokens as there were before it. How many long tokens does it make of
+    them, before its linear map?"""
+)
+def merges_before_they_are_fewer(height, width, patch, window, channels, dim, depths):
+    return _cost(height, width, patch, window, channels, dim, depths, before=4)
+
+
+@swin_cost.mistake(
+    """Your merge costs half of what it should: it leads from 4 D to D features, or from 2 D to
+    2 D. How many tokens stand side by side in what it reads, and how many features leave it?"""
+)
+def half_a_merge(height, width, patch, window, channels, dim, depths):
+    return _cost(height, width, patch, window, channels, dim, depths, merged=(4, 1))
+
+
+@swin_cost.mistake(
+    """Your patches are counted without their area: a patch has channels · patch² numbers."""
+)
+def patches_of_one_pixel(height, width, patch, window, channels, dim, depths):
+    return _cost(height, width, patch, window, channels, dim, depths, pixels=0)
+
+
+@swin_cost.mistake(
+    """Queries, keys and values share one map in yours. Each has its own, and the outputs too."""
+)
+def one_map_for_three(height, width, patch, window, channels, dim, depths):
+    return _cost(height, width, patch, window, channels, dim, depths, maps=10)
+
+
+@swin_cost.mistake(
+    """A merge follows your last stage too. Between how many pairs of stages is there one?"""
+)
+def merges_after_the_last(height, width, patch, window, channels, dim, depths):
+    found = _cost(height, width, patch, window, channels, dim, depths)
+    factor = 2 ** (len(depths) - 1)  # of D; the tokens are fewer by its square
+    tokens = (height // patch) * (width // patch) // factor**2 // 4
+    return found | {"linear": found["linear"] + 2 * tokens * 4 * 2 * (factor * dim) ** 2}
+
+
+@swin_cost.mistake("""You count the attention of one window. How many does the grid have?""")
+def one_window(height, width, patch, window, channels, dim, depths):
+    found = _cost(height, width, patch, window, channels, dim, depths)
+    attention = sum(4 * d * window**4 * dim * 2**i for i, d in enumerate(depths))
+    return found | {"attention": attention}
+
+
+@swin_cost.mistake(
+    """You take the image for a square, height by height. Right for square ones alone."""
+)
+def square_images(height, width, patch, window, channels, dim, depths):
+    return _cost(height, height, patch, window, channels, dim, depths)
+
+
+@swin_cost.mistake(
+    """Attention is counted twice: under its own name, and once more in linear. Which of the two
+    products has weights that are learned?"""
+)
+def attention_in_both(height, width, patch, window, channels, dim, depths):
+    found = _cost(height, width, patch, window, channels, dim, depths)
+    return found | {"linear": found["linear"] + found["attention"]}
+
+
+@swin_cost.mistake(
+    """Your blocks with moved windows have one window more each way. Rolled, the pieces at the
+    border share windows: how many windows does the rolled grid have?"""
+)
+def more_windows_where_moved(height, width, patch, window, channels, dim, depths):
+    found, attention = _cost(height, width, patch, window, channels, dim, depths), 0
+    for stage, depth in enumerate(depths):
+        down, across = (side // patch // 2**stage // window for side in (height, width))
+        for i in range(depth):
+            windows = (down + i % 2) * (across + i % 2)
+            attention += 4 * windows * window**4 * dim * 2**stage
+    return found | {"attention": attention}

@@ -338,3 +338,74 @@ class OverTheWholeMap(_Parts):
 class LePEOnItsSide(_Parts):
     def with_lepe(self, z, q, k, v, lepe, rows, columns):
         return z + lepe(v, columns, rows)
+
+
+@CrossShapedAttention.mistake(
+    """Your LePE reads the tokens that came in. What does a token say in attention, itself or its
+    value?"""
+)
+class LePEOfTheTokens(_Parts):
+    def forward(self, x):
+        self.came_in = dict(zip((self.upright_lepe, self.level_lepe), x.chunk(2, dim=-1)))
+        return super().forward(x)
+
+    def with_lepe(self, z, q, k, v, lepe, rows, columns):
+        x = window_partition(self.came_in[lepe], rows, columns).flatten(0, 1)
+        return z + lepe(x, rows, columns)
+
+
+@CrossShapedAttention.mistake(
+    """LePE is all that your halves give: the attention is lost. LePE is added to it."""
+)
+class LePEAlone(_Parts):
+    def with_lepe(self, z, q, k, v, lepe, rows, columns):
+        return lepe(v, rows, columns)
+
+
+@CrossShapedAttention.mistake(
+    """You divide by the root of the half's width. A half has several heads: how long are the
+    queries of one?"""
+)
+class ScalesByTheHalf(_Parts):
+    def attend(self, q, k, v):
+        heads = self.heads // 2
+        return super().attend(q / heads**0.5, k, v)
+
+
+@CrossShapedAttention.mistake(
+    """Your softmax runs over the queries: the weights of a key sum to one, and those of a query do
+    not. Over whom does a token share out its attention?"""
+)
+class SoftmaxOverQueries(_Parts):
+    def attend(self, q, k, v):
+        q, k, v = (split_heads(t, self.heads // 2) for t in (q, k, v))
+        return merge_heads((q @ k.mT / q.shape[-1] ** 0.5).softmax(dim=-2) @ v)
+
+
+@CrossShapedAttention.mistake(
+    """Your stripes are one token wide, whatever `width` says. How many columns has an upright
+    one?"""
+)
+class ThinStripes(_Parts):
+    def sizes(self, H, W):
+        return (H, 1), (1, W)
+
+
+@CrossShapedAttention.mistake(
+    """You cut the map into `width` stripes. `width` is how many columns or rows *one* stripe
+    has."""
+)
+class SoManyStripes(_Parts):
+    def sizes(self, H, W):
+        return (H, W // self.width), (H // self.width, W)
+
+
+@CrossShapedAttention.mistake(
+    """Your stripes are cut and laid down by a reshape alone. Level ones come out right, being runs
+    of whole rows; your upright ones are level too. Which function cuts a map?"""
+)
+class CutByAReshape(_Parts):
+    def in_stripes(self, q, k, v, lepe, rows, columns):
+        shape = q.shape
+        q, k, v = (t.reshape(-1, rows * columns, shape[-1]) for t in (q, k, v))
+        return self.with_lepe(self.attend(q, k, v), q, k, v, lepe, rows, columns).reshape(shape)

@@ -2,7 +2,7 @@
 
 from tutorial_lib.checking import Exercise
 from tutorial_lib.exercises.windows.shuffling import maps_and_windows
-from tutorial_lib.layers.windows import spread
+from tutorial_lib.layers.windows import spread, window_reverse
 
 
 def gather(x, rows, columns):
@@ -88,3 +88,22 @@ def columns_alone_back(x, rows, columns):
 def counts_exchanged(x, rows, columns):
     H, W = x.shape[1:3]
     return spread(x, W // columns, H // rows)
+
+
+@gather.mistake(
+    """rows and columns have changed places: the height is cut for the columns of a window. Right
+    for square windows alone."""
+)
+def rows_for_columns_back(x, rows, columns):
+    H, W = x.shape[1:3]
+    return spread(x, H // columns, W // rows)
+
+
+@gather.mistake(
+    """You cut and lay down windows, as `window_reverse` does. But a spread map is a map already:
+    its windows lie in their places, and what is in them comes from all over. What did `spread` swap
+    along each axis?"""
+)
+def lays_windows_down(x, rows, columns):
+    B, H, W, C = x.shape
+    return window_reverse(x.reshape(B, -1, rows * columns, C), rows, columns, H, W)

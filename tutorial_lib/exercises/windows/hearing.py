@@ -9,8 +9,8 @@ def layers_until_all_hear(hears):
     """After how many layers does every token know of every other?
 
     hears  list of bool arrays (N, N): hears[i][t, s] says whether token t listens to token s in
-           layer i. Each token listens to itself too, thanks to the residual. The layers of the list
-           take turns: after the last one comes the first again.
+           layer i. hears[i][t, t] is True, thanks to the residual. The layers of the list take
+           turns: after the last one comes the first again.
     ->  int, the smallest number of layers that is enough; None if no number is
     """
     knows = np.eye(len(hears[0]), dtype=bool)  # before the first layer: of oneself
@@ -53,6 +53,9 @@ def graphs(rng):
     star[0] = True
     yield dict(hears=[star, star.T])
     yield dict(hears=[star.T, star])
+    long = np.eye(14, dtype=bool) | np.roll(np.eye(14, dtype=bool), -1, axis=1)
+    yield dict(hears=[long])  # 13 layers
+    yield dict(hears=[np.eye(6, dtype=bool), np.ones((6, 6), bool)])  # the first adds nothing
     mixed = [rng.random((9, 9)) < 0.2 for _ in range(3)]
     yield dict(hears=[graph | np.eye(9, dtype=bool) for graph in mixed])
 
@@ -108,9 +111,9 @@ def one_too_many(hears):
 
 
 @layers_until_all_hear.mistake(
-    """Your product is the wrong way round: t hears u *now*, and u knew of s *before*. In which
-    order do the two matrices stand? With windows you see no difference, as there hearing is
-    mutual."""
+    """News travels the wrong way in yours: t hears u *now*, and u knew of s *before*. In which
+    order do the two matrices stand, and who is the row of `hears`, who listens or who is heard?
+    With windows you see no difference, as there hearing is mutual."""
 )
 def product_turned_round(hears):
     return _count(hears, step=lambda layer, knows: knows @ layer)
@@ -196,3 +199,64 @@ def elementwise(hears):
 )
 def zero_for_never(hears):
     return layers_until_all_hear.reference(hears) or 0
+
+
+@layers_until_all_hear.mistake(
+    """Where no number of layers is enough you return −1. A number of layers it is not: the task
+    wants None."""
+)
+def minus_one_for_never(hears):
+    depth = layers_until_all_hear.reference(hears)
+    return -1 if depth is None else depth
+
+
+@layers_until_all_hear.mistake(
+    """You give up after as many layers as there are tokens. With one layer that is enough; but when
+    several take turns, some of them may add nothing to what is known. What shows that nothing will
+    be added any more?"""
+)
+def gives_up_after_as_many_as_tokens(hears):
+    depth = layers_until_all_hear.reference(hears)
+    return None if depth is None or depth > len(hears[0]) else depth
+
+
+@layers_until_all_hear.mistake(
+    """You join all layers of the list to one and use that again and again: in yours a token listens
+    to everyone at once whom it hears in any layer. In which layer does it hear whom?"""
+)
+def all_layers_in_one(hears):
+    return layers_until_all_hear.reference([np.any(hears, axis=0)])
+
+
+@layers_until_all_hear.mistake(
+    """After the last layer of the list you go on with the last one. The layers take turns: which
+    comes after it?"""
+)
+def last_layer_again(hears):
+    return _count(hears + 400 * hears[-1:])
+
+
+@layers_until_all_hear.mistake(
+    """You stop as soon as *token 0* knows of all. The question is when the last one does."""
+)
+def token_zero_knows_all(hears):
+    knows = np.eye(len(hears[0]), dtype=bool)
+    for depth in range(400):
+        if knows[0].all():
+            return depth
+        knows = hears[depth % len(hears)] @ knows
+
+
+@layers_until_all_hear.mistake(
+    """Your tokens learn one after the other in the same table: a later one already hears what an
+    earlier one has learned in this very layer. In a layer all listen at once: from which table do
+    they read?"""
+)
+def one_token_after_the_other(hears):
+    def step(layer, knows):
+        knows = knows.copy()
+        for t, listens in enumerate(layer):
+            knows[t] = knows[listens].any(axis=0)
+        return knows
+
+    return _count(hears, step=step)

@@ -185,3 +185,44 @@ class ChannelsLast(_Pictures):
 class PlacesLast(_Pictures):
     def tokens(self, pictures, v):
         return pictures.flatten(2)
+
+
+@LePE.mistake(
+    """Your stripes are read column by column. The task's are read row by row: which axis moves
+    fastest along the tokens?"""
+)
+class ReadsDownTheColumns(_Pictures):
+    def pictures(self, v, rows, columns):
+        return v.mT.unflatten(2, (columns, rows)).mT
+
+    def tokens(self, pictures, v):
+        return pictures.mT.flatten(2).mT
+
+
+@LePE.mistake(
+    """All stripes of yours lie one below the other in one picture, and the rim of a stripe sees the
+    next one. Which axis should the convolution take for the batch?"""
+)
+class OneTallPicture(_Pictures):
+    def sums(self, pictures):
+        S = len(pictures)
+        tall = torch.cat(list(pictures), dim=-2)[None]  # (1, dim, S · rows, columns)
+        return torch.cat(self.convolve(tall).chunk(S, dim=-2))
+
+
+@LePE.mistake(
+    """Something bends your sums: an activation follows the convolution. A weighted sum is all that
+    the task asks for."""
+)
+class BendsTheSums(_Pictures):
+    def sums(self, pictures):
+        return F.gelu(self.convolve(pictures))
+
+
+@LePE.mistake(
+    """The bias is missing from your sums, or has been taken out again. What belongs to each feature
+    besides its nine weights?"""
+)
+class WithoutTheBias(_Pictures):
+    def sums(self, pictures):
+        return F.conv2d(pictures, self.convolve.weight, padding=1, groups=pictures.shape[1])

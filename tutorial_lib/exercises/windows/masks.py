@@ -155,3 +155,48 @@ def reshaped_names(height, width, window, shift):
     rows, columns = (_came_round(n, shift) for n in (height, width))
     region = (2 * rows[:, None] + columns).reshape(-1, window * window)
     return region[:, :, None] == region[:, None, :]
+
+
+@shift_mask.mistake(
+    """You name tokens by the window in which they stood before the roll: only those who shared one
+    may attend to each other. But windows move so that the others meet. Who is kept apart, those
+    from two windows or those from two edges of the grid?"""
+)
+def by_old_windows(height, width, window, shift):
+    rows, columns = (np.roll(np.arange(n) // window, -shift) for n in (height, width))
+    return _same(rows[:, None] * width + columns, window)
+
+
+@shift_mask.mistake(
+    """Your mask hides nobody. In the last windows, tokens from opposite edges of the grid now stand
+    side by side: what tells them apart?"""
+)
+def hides_nobody(height, width, window, shift):
+    return np.ones((height * width // window**2, window**2, window**2), dtype=bool)
+
+
+@shift_mask.mistake(
+    """Your border lies one row and one column too far: shift − 1 of them stand behind it. How many
+    came round?"""
+)
+def one_too_far(height, width, window, shift):
+    rows, columns = (_came_round(n, max(shift - 1, 0)) for n in (height, width))
+    return _same(2 * rows[:, None] + columns, window)
+
+
+@shift_mask.mistake(
+    """Both borders are counted from the height, or both from the width. Right on square grids
+    alone."""
+)
+def one_length_for_both(height, width, window, shift):
+    rows, columns = _came_round(height, shift), np.arange(width) >= height - shift
+    return _same(2 * rows[:, None] + columns, window)
+
+
+@shift_mask.mistake(
+    """Both borders are counted from the width, or both from the height. Right on square grids
+    alone."""
+)
+def the_width_for_both(height, width, window, shift):
+    rows, columns = np.arange(height) >= width - shift, _came_round(width, shift)
+    return _same(2 * rows[:, None] + columns, window)

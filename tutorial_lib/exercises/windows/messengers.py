@@ -4,7 +4,7 @@ import torch
 
 from tutorial_lib.checking import Exercise
 from tutorial_lib.layers import windows as on_tensors
-from tutorial_lib.layers.windows import window_partition, window_reverse
+from tutorial_lib.layers.windows import spread, window_partition, window_reverse
 
 
 def trade(messengers, region):
@@ -180,3 +180,36 @@ def counts_exchanged(messengers, region):
     return _traded(
         messengers, region, lambda x: x.unflatten(-1, (-1, G)).transpose(2, 3).reshape(x.shape)
     )
+
+
+@trade.mistake(
+    """The messengers of your regions are numbered column by column. In which order does the task
+    number them?"""
+)
+def numbered_by_columns(messengers, region):
+    return trade.reference(messengers.transpose(1, 2), region).transpose(1, 2)
+
+
+@trade.mistake(
+    """Your messengers trade with those at a distance, all over the map. A region is a square of
+    neighbours. Which of the two axes comes first when the rows of the map are cut?"""
+)
+def regions_all_over(messengers, region):
+    rows, columns = messengers.shape[1:3]
+    spread_out = spread(messengers, region, region)
+    return spread(trade.reference(spread_out, region), rows // region, columns // region)
+
+
+@trade.mistake(
+    """You write into the array from which you still read: part i of messenger j has changed when
+    messenger i comes for it. Which array should the parts be read from?"""
+)
+def reads_what_it_wrote(messengers, region):
+    def change(x):
+        parts = x.detach().unflatten(-1, (region**2, -1)).clone()  # (B, regions, G, G, d)
+        for j in range(region**2):
+            for i in range(region**2):
+                parts[:, :, j, i] = parts[:, :, i, j].clone()
+        return parts.flatten(3)
+
+    return _traded(messengers, region, change)

@@ -65,9 +65,10 @@ class Swin(nn.Module):
 def sizes_and_images(rng):
     for B, channels, H, W, classes, patch, window, dim, depths, heads in [
         (1, 1, 4, 8, 2, 2, 2, 4, [1], [1]),
-        (2, 2, 8, 8, 3, 1, 2, 4, [2, 2], [1, 2]),
-        (1, 1, 8, 8, 4, 1, 4, 4, [3], [2]),
-        (3, 3, 12, 24, 5, 2, 3, 4, [1, 2], [2, 4]),
+        (2, 2, 8, 8, 3, 1, 2, 4, [1, 2, 1], [1, 2, 4]),
+        (1, 1, 6, 6, 4, 1, 3, 4, [3], [2]),
+        (3, 3, 8, 16, 5, 2, 2, 4, [1, 2], [2, 4]),
+        (1, 1, 16, 16, 2, 2, 4, 4, [2], [1]),
     ]:
         arguments = dict(
             channels=channels, classes=classes, patch=patch, window=window, dim=dim, depths=depths,
@@ -261,3 +262,37 @@ class UsesOneBlock(_Steps):
 class BlocksReadTheStage(_Steps):
     def through(self, stage, x):
         return stage[-1](x)
+
+
+@Swin.mistake(
+    """Your blocks move by one token. Half a window, rounded down, is that only if its side is 2
+    or 3."""
+)
+class ShiftsByOne(_with_shifts(lambda window, i: i % 2)):
+    pass
+
+
+@Swin.mistake("""Half a window is rounded up in yours. The task rounds it down.""")
+class RoundsUp(_with_shifts(lambda window, i: (window + 1) // 2 * (i % 2))):
+    pass
+
+
+@Swin.mistake(
+    """You count blocks through all stages: after a stage with an odd number of blocks, the next
+    one begins moved. The task counts anew in each stage."""
+)
+class CountsThrough(_Steps):
+    def __init__(self, channels, classes, patch, window, dim, depths, heads):
+        super().__init__(channels, classes, patch, window, dim, depths, heads)
+        for i, block in enumerate(block for stage in self.stages for block in stage):
+            block.shift = window // 2 * (i % 2)
+
+
+@Swin.mistake(
+    """Your patches overlap: the convolution moves on by one pixel, and there are far too many
+    tokens. Which argument says how far a kernel moves?"""
+)
+class OverlappingPatches(_Steps):
+    def __init__(self, channels, classes, patch, window, dim, depths, heads):
+        super().__init__(channels, classes, patch, window, dim, depths, heads)
+        self.embed.stride = (1, 1)

@@ -301,3 +301,44 @@ def turned_back(windows, rows, columns, height, width):
     B, _, _, C = windows.shape
     x = windows.reshape(B, height // columns, width // rows, columns, rows, C)
     return x.swapaxes(2, 3).reshape(B, height, width, C)
+
+
+@window_reverse.mistake(
+    """You cut the windows' axes as if they lay in a grid already, (down, rows, across, columns):
+    a row of your grid then holds pieces of one window only. In what order do they stand in
+    `windows`, and which two change places?"""
+)
+def cut_like_a_grid(windows, rows, columns, height, width):
+    B, _, _, C = windows.shape
+    x = windows.reshape(B, height // rows, rows, width // columns, columns, C)
+    return x.swapaxes(2, 3).reshape(B, height, width, C)
+
+
+@window_reverse.mistake(
+    """All your windows lie side by side, and the reshape breaks this long strip into rows. How many
+    windows stand beside each other before a new row of them begins?"""
+)
+def one_long_strip(windows, rows, columns, height, width):
+    B, n, _, C = windows.shape
+    strip = windows.reshape(B, n, rows, columns, C).swapaxes(1, 2)
+    return strip.reshape(B, height, width, C)
+
+
+@window_partition.mistake(
+    """Right with one image: windows of different images are mixed, as your windows stand before the
+    batch when you reshape. Which axis comes first?"""
+)
+def windows_before_the_batch(x, rows, columns):
+    B, H, W, C, down, across = _checked(x, rows, columns)
+    x = x.reshape(B, down, rows, across, columns, C).transpose(1, 3, 0, 2, 4, 5)
+    return x.reshape(B, down * across, rows * columns, C)
+
+
+@window_partition.mistake(
+    """Your windows overlap: they move on by one token, as a convolution's kernel does. Side by
+    side, how far is it from one window to the next?"""
+)
+def sliding_windows(x, rows, columns):
+    B, H, W, C, _, _ = _checked(x, rows, columns)
+    x = np.lib.stride_tricks.sliding_window_view(x, (rows, columns), (1, 2))  # (B, n, m, C, r, c)
+    return np.moveaxis(x, 3, -1).reshape(B, -1, rows * columns, C)

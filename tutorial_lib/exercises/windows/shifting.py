@@ -143,3 +143,19 @@ def rolls_back_twice(x, window, shift):
 def rolls_the_batch(x, window, shift):
     y = _shifted(x, window, shift, back=(0, 0))
     return np.roll(y, (shift, shift), axis=(0, 1))
+
+
+@shifted_attention.mistake(
+    """You took out rolls and mask: these are the windows that do not move, and two neighbours at a
+    border never meet. Which of the rolls was wrong?"""
+)
+def plain_windows(x, window, shift):
+    return _shifted(x, window, shift, there=(0, 0), back=(0, 0), mask=False)
+
+
+@shifted_attention.mistake(
+    """Both rolls of yours move the rows and not the columns (along axes 0 and 1, perhaps): windows
+    begin further down and not further to the right. Which axes are the grid's?"""
+)
+def rows_alone(x, window, shift):
+    return _shifted(x, window, shift, there=(-shift, 0), back=(shift, 0))

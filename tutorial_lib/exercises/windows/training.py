@@ -106,10 +106,10 @@ train_until = LoopExercise(
 )
 
 
-def _step(model, optimizer, images, labels):
+def _step(model, optimizer, images, labels, loss_of=F.cross_entropy):
     """A step; the accuracy from before it."""
     logits = model(images)
-    loss = F.cross_entropy(logits, labels)
+    loss = loss_of(logits, labels)
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
@@ -310,5 +310,70 @@ def sum_of_the_last(model, optimizer, batches, goal, last):
     for images, labels in batches:
         accuracies.append(_step(model, optimizer, images, labels))
         if len(accuracies) >= last and sum(accuracies[-last:]) >= goal:
+            break
+    return accuracies
+
+
+def _learns_by(model, optimizer, batches, goal, last, loss_of):
+    accuracies = []
+    for images, labels in batches:
+        accuracies.append(_step(model, optimizer, images, labels, loss_of))
+        if _enough(accuracies, goal, last):
+            break
+    return accuracies
+
+
+@train_until.mistake(
+    """Your loss is a sum over the batch: each step is as many times longer as there are images.
+    Which `reduction` does the task ask for?"""
+)
+def sums_the_losses(model, optimizer, batches, goal, last):
+    def loss_of(logits, labels):
+        return F.cross_entropy(logits, labels, reduction="sum")
+
+    return _learns_by(model, optimizer, batches, goal, last, loss_of)
+
+
+@train_until.mistake(
+    """You take a softmax before the loss. `F.cross_entropy` takes logits and does that itself; a
+    second softmax flattens what it sees, and the model learns slowly."""
+)
+def softmax_twice(model, optimizer, batches, goal, last):
+    def loss_of(logits, labels):
+        return F.cross_entropy(logits.softmax(dim=-1), labels)
+
+    return _learns_by(model, optimizer, batches, goal, last, loss_of)
+
+
+@train_until.mistake(
+    """You draw all batches before the first step. With an endless iterator that never ends, and
+    what is left after the goal should stay in it. When is a batch needed?"""
+)
+def draws_all_first(model, optimizer, batches, goal, last):
+    return _learns_by(model, optimizer, list(batches), goal, last, F.cross_entropy)
+
+
+@train_until.mistake(
+    """Gradients are cleared once, before the loop: from the second step on, `backward` adds to
+    those of the steps before. When should they be zero?"""
+)
+def clears_once(model, optimizer, batches, goal, last):
+    optimizer.zero_grad()
+    return keeps_old_gradients(model, optimizer, batches, goal, last)
+
+
+@train_until.mistake(
+    """Gradients are cleared at the end of a step, so the first step still takes what was left over
+    from before. When should they be zero?"""
+)
+def clears_afterwards(model, optimizer, batches, goal, last):
+    accuracies = []
+    for images, labels in batches:
+        logits = model(images)
+        F.cross_entropy(logits, labels).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        accuracies.append((logits.argmax(-1) == labels).float().mean().item())
+        if _enough(accuracies, goal, last):
             break
     return accuracies
