@@ -148,7 +148,7 @@ def rows(models, rates, steps):
 RECORDS = {
     "textures": rows(("TNT", "ViT, patches of 8"), (1e-3, 2e-3), STEPS)
     + rows(("ViT",), (5e-4, 1e-3, 2e-3), STEPS),
-    "textures-controls": rows(CONTROLS, (2e-3,), STEPS),
+    "textures-controls": rows(CONTROLS, (1e-3,), STEPS),
     "textures-longer": rows(("ViT",), (1e-3,), 4 * STEPS),
 }
 
