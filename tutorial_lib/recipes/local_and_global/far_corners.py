@@ -139,12 +139,12 @@ def measure(row):
 
 
 def plan():
-    """With and without a long way; two controls, of which one may have found a way after four times
-    the steps; the other rate; PCPVT."""
+    """With and without a long way; two controls, also four times as long; the other rate; PCPVT."""
     cases = [(name, RATES[0], STEPS) for name in (*FAR, *NEAR, HIDDEN_HEAD)]
     cases += [(CONVOLVED, RATES[0], LONGER)]
     cases += [(name, RATES[1], STEPS) for name in FAR]
     cases += [("Twins-PCPVT", RATES[0], STEPS)]
+    cases += [(HIDDEN_HEAD, RATES[1], LONGER)]
     return [
         dict(model=name, lr=lr, steps=steps, seed=seed)
         for (name, lr, steps), seed in product(cases, SEEDS)
