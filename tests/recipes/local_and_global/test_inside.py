@@ -1,4 +1,4 @@
-"""Chapter 07's textures: rivals of equal cost, controls that change what they say, a trained TNT."""
+"""Chapter 07's textures: rivals of equal cost, controls that change what they say, and a TNT."""
 
 import pytest
 import torch
