@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from tutorial_lib.measuring import records
 from tutorial_lib.measuring.reach import reach
 from tutorial_lib.recipes.windows import far_away
 from tutorial_lib.recipes.windows.far_away import BARS, CORNERS, MARKS, MODELS, TASKS, TOO_FAR
@@ -59,3 +60,10 @@ def test_a_row_is_measured(monkeypatch):
     assert found["parameters"] == 3698 and 0.4 < found["accuracy"] < 0.6
     images, labels = TASKS[BARS](3, torch.Generator())
     assert images.shape == (3, 1, 18, 18)
+
+
+def test_the_record_holds_the_plan():
+    rows = records.recorded("far-away")[0]["rows"]
+    keys = ("task", "model", "steps", "lr", "seed")
+    recorded = sorted(tuple(row[key] for key in keys) for row in rows)
+    assert recorded == sorted(tuple(row[key] for key in keys) for row in far_away.plan())
