@@ -5,7 +5,7 @@ START := $(firstword $(foreach p,python3 python python3.13 python3.12 python3.11
 RUN = @$(START) course.py $@ $(if $(PYTHON),--python "$(PYTHON)")
 CHAPTERS = $(if $(CH),--chapters "$(CH)")
 
-.PHONY: help lab test check progress review quiz explainer doctor setup book \
+.PHONY: help lab test check progress review quiz explainer doctor bench setup book \
         workshop room grade build new-chapter survey lock clean
 .DEFAULT_GOAL := help
 
@@ -39,6 +39,9 @@ explainer:  ## write the Vision Transformer that runs in a page, build/vit-expla
 
 doctor:  ## check this machine and the install; paste this into a bug report
 	$(RUN)
+
+bench:  ## measure this course's code beside what people would pick instead: ARGS="--only Swin"
+	$(RUN) $(ARGS)
 
 setup:  ## only set up
 	$(RUN)

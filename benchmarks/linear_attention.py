@@ -14,7 +14,6 @@ A row of what does not fit in the device's memory has "out of memory" under "err
 """
 
 import argparse
-import statistics
 import sys
 import time
 from functools import partial
@@ -109,16 +108,8 @@ def check(name, method, definition, dtype, device):
 
 
 def median_seconds(run, device, repeats):
-    """On CUDA the time that passes; on a CPU the time that this thread works, which is the same on
-    a quiet machine and hardly disturbed by a busy one."""
-    if device.type == "cuda":
-        return benchmarking.median_seconds(run, repeats=repeats, device=device)
-    times = []
-    for _ in range(1 + repeats):
-        start = time.thread_time()
-        run()
-        times.append(time.thread_time() - start)
-    return statistics.median(times[1:])
+    """Of this thread's work, on a CPU."""
+    return benchmarking.median_seconds(run, repeats, 1, device, clock=time.thread_time)
 
 
 def measured(run, device, repeats):

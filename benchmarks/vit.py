@@ -1,140 +1,119 @@
-"""A training step of our ViT against Hugging Face's, at the same configuration and weights.
+"""Our ViT and DeiT beside Hugging Face's, timm's and vit-pytorch's, with the same weights.
 
     python -m benchmarks.vit [--device cpu|cuda] [--quick] [--out FILE]
 
-A step is forward, cross-entropy and backward. The methods take turns, one step each, so that what
-else the machine does hits them all; seconds are the median over the turns, and `times_ours` is the
-median of a turn's seconds over ours in the same turn. Logits and gradients are compared first, and
-the script stops if they disagree.
-
-CPU: a small ViT, float32, one thread. CUDA: ViT-B/16, float32 and bfloat16 under autocast, also
-compiled. Writes results/vit-<device>.json.
+That writes the training step of one size: a small ViT on a CPU, ViT-B/16 on CUDA. How it is
+measured: `benchmarks/side_by_side.py`. Writes results/vit-<device>.json.
 """
 
-import argparse
-import statistics
-import sys
-from functools import partial
-from pathlib import Path
-
 import torch
-import torch.nn.functional as F
-from tqdm import trange
-from transformers import ViTConfig, ViTForImageClassification
+from torch import nn
+from transformers import (
+    DeiTConfig,
+    DeiTForImageClassificationWithTeacher,
+    ViTConfig,
+    ViTForImageClassification,
+)
 
-from tutorial_lib.measuring import benchmarking, records
-from tutorial_lib.models.backbones.vit import ViT, from_huggingface
-from tutorial_lib.training.device import best_device
+from benchmarks import peers, side_by_side
+from benchmarks.side_by_side import STEP, Contest, Logits, stirred
+from tutorial_lib.models.backbones import deit, vit
 
-SIZES = {  # ViT's arguments without the heads, which have 64 features each
-    "cpu": dict(image_size=96, patch=16, channels=3, classes=10, dim=192, depth=6, hidden=768),
-    "cuda": dict(
-        image_size=224, patch=16, channels=3, classes=1000, dim=768, depth=12, hidden=3072
-    ),
-}
-BATCH = {"cpu": 8, "cuda": 64}
+TINY = dict(image_size=8, patch=4, channels=1, classes=3, dim=8, depth=1, heads=2, hidden=12)
+SMALL = dict(image_size=28, patch=7, channels=1, classes=10, dim=64, depth=4, heads=4, hidden=128)
+MIDDLE = dict(image_size=96, patch=16, channels=3, classes=10, dim=192, depth=6, heads=3)
+LARGE = dict(image_size=224, patch=16, channels=3, classes=1000, depth=12)
+TI, B = LARGE | dict(dim=192, heads=3, hidden=768), LARGE | dict(dim=768, heads=12, hidden=3072)
+MIDDLE["hidden"] = 768
 
 
-def both(size):
-    """Hugging Face's model, freshly initialised, and ours with its weights."""
-    heads = size["dim"] // 64
-    config = ViTConfig(
+def configured(Config, size):
+    """A configuration of Hugging Face's for sizes that are called as ours are."""
+    return Config(
         image_size=size["image_size"],
         patch_size=size["patch"],
         num_channels=size["channels"],
         num_labels=size["classes"],
         hidden_size=size["dim"],
         num_hidden_layers=size["depth"],
-        num_attention_heads=heads,
+        num_attention_heads=size["heads"],
         intermediate_size=size["hidden"],
         attn_implementation="sdpa",
     )
-    theirs = ViTForImageClassification(config)
-    ours = ViT(heads=heads, eps=config.layer_norm_eps, **size)
-    ours.load_state_dict(from_huggingface(theirs.state_dict()))
+
+
+def without_biases(model):
+    """Zeros for the biases of queries, keys and values, which vit-pytorch's ViT lacks."""
+    for name, parameter in model.named_parameters():
+        if name.endswith(("q_proj.bias", "k_proj.bias", "v_proj.bias")):
+            nn.init.zeros_(parameter)
+    return model
+
+
+def pair(size):
+    """Hugging Face's ViT, no weight at its start value, and ours with its weights."""
+    config = configured(ViTConfig, size)
+    theirs = without_biases(stirred(ViTForImageClassification(config)))
+    ours = vit.ViT(eps=config.layer_norm_eps, **size)
+    ours.load_state_dict(vit.from_huggingface(theirs.state_dict()))
     return ours, theirs
 
 
-def training_step(forward, images, labels, autocast):
-    """Forward and backward; return the loss. Gradients add up, as nobody reads them."""
-    with torch.autocast(images.device.type, torch.bfloat16, enabled=autocast):
-        loss = F.cross_entropy(forward(images), labels)
-    loss.backward()
-    return loss
+def images(size, batch):
+    return (torch.randn(batch, size["channels"], *2 * [size["image_size"]]),)
 
 
-def agree(ours, theirs, images, labels):
-    """Stop the script unless logits and the gradient of the patch embedding agree."""
-    with torch.no_grad():
-        pairs = [(ours(images), theirs(images).logits)]
-    found = []
-    for model, forward in [(ours, ours), (theirs, lambda x: theirs(x).logits)]:
-        training_step(forward, images, labels, autocast=False)
-        embed = [m for m in model.modules() if isinstance(m, torch.nn.Conv2d)]
-        found.append(embed[0].weight.grad.clone())
-        model.zero_grad()
-    pairs.append(tuple(found))
-    error = max(((a - b).norm() / b.norm()).item() for a, b in pairs)
-    tolerance = 1e-2 if images.is_cuda else 1e-4  # TF32 on CUDA
-    if not error < tolerance:
-        sys.exit(f"the models differ by {error:.1e} of their norm")
+def vit_of(size, batch, **more):
+    """A contest of ViTs of this size."""
+    ours, theirs = pair(size)
+    methods = {"ours": ours, "Hugging Face": Logits(theirs)}
+    contest = Contest(methods, images(size, batch), size=size | {"batch": batch}, **more)
+    contest.beside("timm", lambda: peers.timm_vit(ours))
+    return contest.beside("vit-pytorch", lambda: peers.vit_pytorch_vit(ours))
 
 
-def turns(steps, repeats, device):
-    """name -> the seconds of each turn, after one turn that is not counted"""
-    seconds = {name: [] for name in steps}
-    for turn in trange(repeats + 1, desc="taking turns"):
-        for name, step in sorted(steps.items(), reverse=turn % 2):  # nobody is always first
-            found = benchmarking.median_seconds(step, repeats=1, warmup=0, device=device)
-            if turn:
-                seconds[name].append(found)
-    return seconds
+class TwoLogits(nn.Module):
+    """Hugging Face's DeiT, which keeps both heads' answers beside their mean."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, images):
+        answer = self.model(images)
+        return answer.cls_logits, answer.distillation_logits
 
 
-def measure(device, dtype, repeats):
-    """A row for each method."""
-    size, batch = SIZES[device.type], BATCH[device.type]
-    torch.manual_seed(0)
-    ours, theirs = (model.to(device).train() for model in both(size))
-    images = torch.randn(batch, size["channels"], *2 * [size["image_size"]], device=device)
-    labels = torch.randint(size["classes"], (batch,), device=device)
-    agree(ours, theirs, images, labels)
-    forwards = {"ours": ours, "Hugging Face": lambda x: theirs(x).logits}
-    if device.type == "cuda":
-        forwards["ours, compiled"] = torch.compile(ours)
-    rest = dict(images=images, labels=labels, autocast=dtype == "bfloat16")
-    steps = {name: partial(training_step, forward, **rest) for name, forward in forwards.items()}
-    seconds = turns(steps, repeats, device)
-    for name, found in seconds.items():
-        median = statistics.median(found)
-        yield {
-            "method": name,
-            "dtype": dtype,
-            "seconds": median,
-            "images_per_second": batch / median,
-            "times_ours": statistics.median(a / b for a, b in zip(found, seconds["ours"])),
-            "peak_bytes": benchmarking.peak_bytes(steps[name], device),
-        }
+def deit_of(size, batch):
+    """A contest of DeiTs of this size."""
+    config = configured(DeiTConfig, size)
+    theirs = stirred(DeiTForImageClassificationWithTeacher(config))
+    ours = deit.DeiT(eps=config.layer_norm_eps, **size)
+    ours.load_state_dict(deit.from_huggingface(theirs.state_dict()))
+    methods = {"ours": ours, "Hugging Face": TwoLogits(theirs)}
+    contest = Contest(methods, images(size, batch), size=size | {"batch": batch})
+    return contest.beside("timm", lambda: peers.timm_vit(ours))
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--device", choices=tuple(SIZES), default=best_device().type)
-    parser.add_argument("--quick", action="store_true", help="few turns")
-    parser.add_argument("--out", type=Path, help="the JSON file to write")
-    args = parser.parse_args()
-    device = torch.device(args.device)
-    if args.device == "cpu":
-        torch.set_num_threads(1)
-    rows = []
-    for dtype in ["float32", "bfloat16"] if args.device == "cuda" else ["float32"]:
-        rows += measure(device, dtype, repeats=5 if args.quick else 60)
-    machine = benchmarking.machine(device)
-    path = args.out or records.result_file("vit", machine)
-    shape = SIZES[args.device] | {"batch": BATCH[args.device]}
-    records.save(path, rows, machine, size=shape, quick=args.quick)
-    print(f"wrote {path}")
+def recorded(device, quick):
+    """The contest that chapter 05 shows."""
+    size, batch = (MIDDLE, 8) if device.type == "cpu" else (B, 64)
+    return vit_of(TINY if quick else size, 2 if quick else batch, modes=(STEP,))
+
+
+def sized(make, size, on_cpu, elsewhere):
+    """A contest with batches of another size for a CPU than for other devices."""
+    return lambda device, quick: (
+        make(TINY, 2) if quick else make(size, on_cpu if device.type == "cpu" else elsewhere)
+    )
+
+
+CONTESTS = {
+    "ViT, small": sized(vit_of, SMALL, 64, 1024),
+    "ViT-Ti/16": sized(vit_of, TI, 4, 256),
+    "DeiT-Ti/16": sized(deit_of, TI, 4, 256),
+}
 
 
 if __name__ == "__main__":
-    main()
+    side_by_side.run("vit", {"ViT": recorded})

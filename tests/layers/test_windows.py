@@ -68,6 +68,16 @@ def test_where_one_window_spans_the_grid_nothing_is_moved():
     torch.testing.assert_close(layer(x), WindowAttention.forward(layer, x))
 
 
+@pytest.mark.parametrize("shift", [0, 1])
+def test_a_fused_kernel_takes_the_bias_and_the_mask(shift):
+    """PyTorch has one for the CPU that wants four axes; else all scores are stored."""
+    layer, x = ShiftedWindowAttention(8, 2, 3, shift), torch.randn(2, 6, 6, 8)
+    with torch.no_grad():
+        expected = layer(x)
+        with sdpa_kernel(SDPBackend.FLASH_ATTENTION):
+            torch.testing.assert_close(layer(x), expected)
+
+
 def test_patch_merging_joins_four_neighbours():
     merge = PatchMerging(3)
     x = torch.randn(2, 4, 6, 3)

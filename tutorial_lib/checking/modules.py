@@ -31,18 +31,26 @@ class ModuleExercise(Exercise):
 
     initial  parameter's name -> (mean, standard deviation) that the docstring asks for; judged over
              seeds, on the last case
+    shared   inputs of `forward` that all examples of a batch share, such as a mask without a batch
     """
 
-    def __init__(self, reference: type[nn.Module], *, initial: dict | None = None, **settings):
+    def __init__(
+        self,
+        reference: type[nn.Module],
+        *,
+        initial: dict | None = None,
+        shared: tuple[str, ...] = (),
+        **settings,
+    ):
         super().__init__(reference, **settings)
-        self.initial = initial or {}
+        self.initial, self.shared = initial or {}, shared
 
     @property
     def rules(self):
         return Rules(in_graph=False)  # what it gives are gradients and weights already
 
     def as_function(self, answer):
-        return Probe(answer, self.reference)
+        return Probe(answer, self.reference, self.shared)
 
     def when_right(self, trial) -> str:
         weights = len(list(_on_meta(self.reference, trial.case["arguments"]).parameters()))
@@ -252,8 +260,8 @@ def _holds_modules(value) -> bool:
 class Probe:
     """A class as a function: (arguments, *inputs) -> what its instances do, by name."""
 
-    def __init__(self, cls, reference):
-        self.cls, self.reference = cls, reference
+    def __init__(self, cls, reference, shared=()):
+        self.cls, self.reference, self.shared = cls, reference, shared
         self.names = list(inspect.signature(reference.forward).parameters)[1:]
 
     def __call__(self, arguments, *inputs):
@@ -269,9 +277,18 @@ class Probe:
             "output in evaluation mode": _output(module.eval(), inputs),
             **self._with_gradients(module.train(), inputs),
             "called again": _output(module.eval(), inputs),
-            "for twice the batch": _output(module, [_doubled(x) for x in inputs]),
+            "for twice the batch": _output(module, self._doubled(inputs)),
             "its state afterwards": {k: v.clone() for k, v in module.state_dict().items()},
         }
+
+    def _doubled(self, inputs):
+        """Twice the batch; what has one axis or none, or is shared, has no batch."""
+        return [
+            torch.cat([x, x])
+            if torch.is_tensor(x) and x.ndim > 1 and name not in self.shared
+            else x
+            for name, x in zip(self.names, inputs)
+        ]
 
     def _with_gradients(self, module, inputs) -> dict:
         """The output in training mode, and the gradients of a fixed weighted sum of it."""
@@ -342,8 +359,3 @@ def _detached(out):
     if isinstance(out, (tuple, list)):
         return tuple(map(_detached, out))
     return out.detach() if torch.is_tensor(out) else out
-
-
-def _doubled(x):
-    """Twice the batch; what has one axis or none has no batch."""
-    return torch.cat([x, x]) if torch.is_tensor(x) and x.ndim > 1 else x

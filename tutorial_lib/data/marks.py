@@ -1,7 +1,7 @@
 """Two marks far from each other: are they the same? Taught in chapter 08.
 
-Neither mark alone says anything of the label, nor does their sum over places: who answers has
-compared the two.
+Neither mark alone says anything of the label, and a sum over places of what each says is right
+three times in four at the most: who answers better has compared the two.
 """
 
 import torch

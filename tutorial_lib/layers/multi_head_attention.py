@@ -22,10 +22,14 @@ def merge_heads(x):
 
 def fused_attention(q, k, v, mask=None, score_bias=None):
     """q (B, heads, N, d), k and v (B, heads, M, d); mask bool, broadcasts to (B, N, M), the same
-    for every head, or None; score_bias float (heads, N, M) or None  ->  (B, heads, N, d), by the
-    kernel that PyTorch chooses. Raises TypeError for a score_bias that is not float."""
-    if score_bias is not None and not score_bias.is_floating_point():  # bool would be a mask
-        raise TypeError(f"score_bias is {score_bias.dtype}, expected float: it is added to scores")
+    for every head, or None; score_bias float, broadcasts to (B, heads, N, M), or None
+    ->  (B, heads, N, d), by the kernel that PyTorch chooses. Raises TypeError for a score_bias that
+    is not float."""
+    if score_bias is not None:
+        if not score_bias.is_floating_point():  # bool would be a mask
+            found = score_bias.dtype
+            raise TypeError(f"score_bias is {found}, expected float: it is added to scores")
+        score_bias = score_bias[(None,) * (4 - score_bias.ndim)]  # fused kernels want four axes
     if mask is None:
         return F.scaled_dot_product_attention(q, k, v, attn_mask=score_bias)
     mask = torch.atleast_2d(mask)[..., None, :, :]  # (..., 1, N or 1, M or 1)

@@ -71,10 +71,11 @@ class WindowAttention(nn.Module):
         ->  (B, H, W, dim)"""
         windows = window_partition(x, self.rows, self.columns)  # (B, windows, N, dim)
         batch = windows.shape[:2]
-        if mask is not None:
-            mask = mask.repeat(batch[0], 1, 1)
+        bias = self.bias()  # (heads, N, N)
+        if mask is not None:  # as part of the bias: no window's tokens are hidden from all others
+            bias = torch.where(mask[:, None], bias, float("-inf")).repeat(batch[0], 1, 1, 1)
         # Fused kernels want one axis for the batch and the windows.
-        windows = self.attention(windows.flatten(0, 1), mask=mask, score_bias=self.bias())
+        windows = self.attention(windows.flatten(0, 1), score_bias=bias)
         windows = windows.unflatten(0, batch)
         return window_reverse(windows, self.rows, self.columns, *x.shape[1:3])
 

@@ -20,24 +20,34 @@ import torch
 from tutorial_lib.measuring.machine import installed
 
 
-def median_seconds(fn, repeats=7, warmup=2, device="cpu"):
+def median_seconds(fn, repeats=7, warmup=2, device="cpu", clock=time.perf_counter):
     """Median time of `fn()` in seconds, over `repeats` calls after `warmup` calls not counted.
 
     On CUDA the time passes between two events on the device, waits for the host included; the cache
-    is left as the previous call left it. Raises ValueError if `repeats` < 1.
+    is left as the previous call left it. On a CPU `clock` tells the time: with one thread,
+    `time.thread_time` counts what this thread works, which a busy machine hardly disturbs.
+    Raises ValueError if `repeats` < 1.
     """
     if repeats < 1:
         raise ValueError(f"repeats is {repeats}; expected at least 1")
     for _ in range(warmup):
         fn()
-    timed = _cuda_seconds if torch.device(device).type == "cuda" else _cpu_seconds
-    return statistics.median(timed(fn) for _ in range(repeats))
+    kind = torch.device(device).type
+    if kind == "cuda":
+        return statistics.median(_cuda_seconds(fn) for _ in range(repeats))
+    wait = torch.mps.synchronize if kind == "mps" else None
+    return statistics.median(_host_seconds(fn, clock, wait) for _ in range(repeats))
 
 
-def _cpu_seconds(fn):
-    start = time.perf_counter()
+def _host_seconds(fn, clock, wait):
+    """By the host's clock; an Apple GPU is waited for before and after."""
+    if wait:
+        wait()
+    start = clock()
     fn()
-    return time.perf_counter() - start
+    if wait:
+        wait()
+    return clock() - start
 
 
 def _cuda_seconds(fn):
@@ -132,8 +142,9 @@ def _processor():
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def device_limits(device="cpu", dtype=torch.float32):
-    """What this device reaches now, measured: the two numbers that a roofline is drawn from.
+def device_limits(device="cpu", dtype=torch.float32, clock=time.perf_counter):
+    """What this device reaches now, measured: the two numbers that a roofline is drawn from;
+    `clock` as in `median_seconds`.
 
     flops_per_second: 2 n^3 over the time of an (n, n) matrix product in `dtype`; float32 is
         computed as float32 (no TF32) unless the caller has allowed otherwise.
@@ -146,8 +157,8 @@ def device_limits(device="cpu", dtype=torch.float32):
     product = torch.empty_like(a)
     source = torch.ones(copied, device=device, dtype=torch.uint8)
     target = torch.empty_like(source)
-    matmul = median_seconds(lambda: torch.matmul(a, a, out=product), device=device)
-    copy = median_seconds(lambda: target.copy_(source), device=device)
+    matmul = median_seconds(lambda: torch.matmul(a, a, out=product), device=device, clock=clock)
+    copy = median_seconds(lambda: target.copy_(source), device=device, clock=clock)
     return {
         "dtype": str(dtype).removeprefix("torch."),
         "flops_per_second": 2 * n**3 / matmul,

@@ -1,0 +1,1 @@
+"""The long trainings of chapter 08."""
