@@ -25,6 +25,7 @@ MAY_USE = {
     "authoring": {"checking", "measuring", "course"},
     "book": {"course", "recipes"},  # the explainer; of chapters, what `authoring` has written
     "teaching": {"checking", "notebook", "measuring", "course", "authoring"},
+    # data: what is fetched only when asked for
     "__main__": {"course", "authoring", "book", "teaching", "data"},
 }
 
