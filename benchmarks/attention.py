@@ -21,7 +21,6 @@ import torch.nn.functional as F
 from tqdm import tqdm
 
 from tutorial_lib.measuring import benchmarking, records
-from tutorial_lib.training.device import best_device
 
 D = 64
 # Errors allowed relative to the largest number of the exact result: some epsilons of the dtype.
@@ -98,7 +97,7 @@ def measure(method, mode, heads, n, dtype, device, repeats):
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--device", choices=("cpu", "cuda"), default=best_device().type)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default=benchmarking.cuda_or_cpu())
     parser.add_argument("--quick", action="store_true", help="short lengths and few repeats")
     parser.add_argument("--out", type=Path, help="the JSON file to write")
     return parser.parse_args()

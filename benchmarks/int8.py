@@ -24,7 +24,6 @@ from tutorial_lib.layers.quantization import (
     symmetric_scale,
 )
 from tutorial_lib.measuring import benchmarking, records
-from tutorial_lib.training.device import best_device
 
 SIZES = [(3200, 64, 64), (2048, 512, 512), (2048, 1536, 1536)]  # N, K, M
 TURNS = 5
@@ -89,7 +88,7 @@ def measure(sizes, device):
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(prog="int8", description=__doc__.partition("\n")[0])
-    parser.add_argument("--device", type=torch.device, default=best_device())
+    parser.add_argument("--device", type=torch.device, default=benchmarking.cuda_or_cpu())
     parser.add_argument("--out", type=Path)
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)

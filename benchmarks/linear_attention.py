@@ -31,7 +31,6 @@ from tutorial_lib.layers.linear_attention import (
 )
 from tutorial_lib.measuring import benchmarking, records
 from tutorial_lib.models.efficient.pixels import SoftmaxAttention
-from tutorial_lib.training.device import best_device
 
 HEADS, D, BATCH = 4, 64, 16  # of "step": 16 sequences at a time
 TOLERANCE = {torch.float32: 2e-5, torch.bfloat16: 5e-2}  # relative to the largest number
@@ -132,7 +131,7 @@ def step(attention, n, device, repeats):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--device", choices=("cpu", "cuda"), default=best_device().type)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default=benchmarking.cuda_or_cpu())
     parser.add_argument("--quick", action="store_true", help="short lengths and few repeats")
     parser.add_argument("--out", type=Path, help="the JSON file to write")
     args = parser.parse_args()

@@ -27,7 +27,6 @@ from tutorial_lib.layers.point_sets import (
 from tutorial_lib.measuring import benchmarking, records
 from tutorial_lib.models.pose.pointnet import AlignedPointNet
 from tutorial_lib.models.pose.pointnet2 import single_scale
-from tutorial_lib.training.device import best_device
 
 BATCH, POINTS = {"cpu": 4, "cuda": 32}, 1024
 LOOPED = ((32, 8), (64, 8), (128, 8), (64, 16), (64, 32))  # (points, chosen) of one cloud
@@ -126,7 +125,7 @@ def measure(what, ours, theirs, device, repeats):
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--device", choices=BATCH, default=best_device().type)
+    parser.add_argument("--device", choices=BATCH, default=benchmarking.cuda_or_cpu())
     parser.add_argument("--public", type=Path, help="a checkout of the public code")
     parser.add_argument("--quick", action="store_true", help="one turn instead of seven")
     parser.add_argument("--out", type=Path)

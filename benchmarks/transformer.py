@@ -30,7 +30,6 @@ from tutorial_lib.layers.multi_head_attention import MultiHeadAttention
 from tutorial_lib.layers.transformer import EncoderLayer
 from tutorial_lib.measuring import benchmarking, records
 from tutorial_lib.models.formulation.transformer import Transformer, WordEmbedding
-from tutorial_lib.training.device import best_device
 
 SIZES = {
     "cpu": {"batch": 8, "tokens": 64, "width": 128, "depth": 2, "write": (8, 16, 32, 64)},
@@ -146,7 +145,7 @@ def generation(device, size, repeats):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--device", choices=tuple(SIZES), default=best_device().type)
+    parser.add_argument("--device", choices=tuple(SIZES), default=benchmarking.cuda_or_cpu())
     parser.add_argument("--quick", action="store_true", help="few repeats")
     parser.add_argument("--out", type=Path, help="the JSON file to write")
     args = parser.parse_args()

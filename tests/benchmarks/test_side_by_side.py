@@ -79,6 +79,16 @@ def test_a_package_that_is_not_there_is_told_and_left_out():
     assert contest.absent == ["without timm (No module named 'timm'): pip install timm"]
 
 
+def test_an_operator_that_the_device_lacks_leaves_its_contest_out(tmp_path, capsys):
+    def missing(x):
+        raise NotImplementedError("The operator 'aten::_int_mm' is not implemented for MPS")
+
+    contests = {"a map": lambda device, quick: pair(lambda ours: missing)}
+    file = tmp_path / "found.json"
+    side_by_side.run("maps", contests, ["--device", "cpu", "--quick", "--out", str(file)])
+    assert records.load(file)["rows"] == [] and "left out: The operator" in capsys.readouterr().out
+
+
 def test_what_is_faster_than_ours_is_listed():
     row = dict(what="W", mode=FORWARD, dtype="float32", seconds=1.0, share_of_limit=0.5)
     rows = [row | {"method": m, "times_ours": t} for m, t in [("ours", 1), ("A", 0.9), ("B", 1.1)]]

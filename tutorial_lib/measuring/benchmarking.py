@@ -119,6 +119,11 @@ def _stderr_dropped():
             os.dup2(stderr.fileno(), 2)
 
 
+def cuda_or_cpu():
+    """The kind of device for a measurement that knows these two."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
 def machine(device="cpu"):
     """What a measurement must be shown with: device, processor, date, versions, threads."""
     cuda = torch.device(device).type == "cuda"
