@@ -501,9 +501,9 @@ def gathered(outer, dT, U, inner, Y):
 
 
 @right("local_and_global.pixels_to_patch_backward", "einsum for all")
-def _(dout, Y, weights):
+def _(dA, Y, weights):
     V, U, T = forward(Y, weights)
-    outer = layer_norm_backward(dout, T, weights["gamma_out"])
+    outer = layer_norm_backward(dA, T, weights["gamma_out"])
     dT = outer["dX"]
     dU = np.einsum("bnj,ij->bni", dT, weights["W"])
     return gathered(outer, dT, U, layer_norm_backward(dU, V, weights["gamma_in"]), Y)
@@ -513,9 +513,9 @@ def _(dout, Y, weights):
     "local_and_global.pixels_to_patch_backward",
     "the map forgets its bias",
 )
-def _(dout, Y, weights):
+def _(dA, Y, weights):
     V, U, T = forward(Y, weights)
-    outer = layer_norm_backward(dout, U @ weights["W"], weights["gamma_out"])
+    outer = layer_norm_backward(dA, U @ weights["W"], weights["gamma_out"])
     dT = outer["dX"]
     dU = dT @ weights["W"].T
     return gathered(outer, dT, U, layer_norm_backward(dU, V, weights["gamma_in"]), Y)
@@ -526,9 +526,9 @@ def _(dout, Y, weights):
     "the inner norm at U",
     says="The inner norm is differentiated at U",
 )
-def _(dout, Y, weights):
+def _(dA, Y, weights):
     V, U, T = forward(Y, weights)
-    outer = layer_norm_backward(dout, T, weights["gamma_out"])
+    outer = layer_norm_backward(dA, T, weights["gamma_out"])
     dT = outer["dX"]
     dU = dT @ weights["W"].T
     return gathered(outer, dT, U, layer_norm_backward(dU, U, weights["gamma_in"]), Y)
@@ -539,9 +539,9 @@ def _(dout, Y, weights):
     "dW from V",
     says="Your dW is made of V",
 )
-def _(dout, Y, weights):
+def _(dA, Y, weights):
     V, U, T = forward(Y, weights)
-    outer = layer_norm_backward(dout, T, weights["gamma_out"])
+    outer = layer_norm_backward(dA, T, weights["gamma_out"])
     dT = outer["dX"]
     dU = dT @ weights["W"].T
     return gathered(outer, dT, V, layer_norm_backward(dU, V, weights["gamma_in"]), Y)

@@ -52,12 +52,12 @@ def layer_and_weights(seed, pixels, c, dim):
 
 def test_pixels_tell_their_patch_what_pytorch_says(rng):
     layer, weights = layer_and_weights(0, 4, 3, 5)
-    Y, dout = rng.normal(size=(2, 3, 4, 3)), rng.normal(size=(2, 3, 5))
+    Y, dA = rng.normal(size=(2, 3, 4, 3)), rng.normal(size=(2, 3, 5))
     y = torch.from_numpy(Y).requires_grad_()
     out = layer(y.flatten(2))
-    out.backward(torch.from_numpy(dout))
+    out.backward(torch.from_numpy(dA))
     np.testing.assert_allclose(pixels_to_patch(Y, weights), out.detach(), atol=1e-12)
-    back = pixels_to_patch_backward(dout, Y, weights)
+    back = pixels_to_patch_backward(dA, Y, weights)
     np.testing.assert_allclose(back.pop("dY"), y.grad, atol=1e-12)
     for (name, gradient), p in zip(sorted(back.items()), sorted_parameters(layer)):
         np.testing.assert_allclose(gradient, p.grad.numpy().T, atol=1e-12, err_msg=name)
@@ -78,6 +78,6 @@ def sorted_parameters(layer):
 
 def test_the_way_back_agrees_with_finite_differences(rng):
     _, weights = layer_and_weights(1, 2, 2, 3)
-    Y, dout = rng.normal(size=(1, 2, 2, 2)), rng.normal(size=(1, 2, 3))
-    judged = numerical_gradient(lambda y: float((dout * pixels_to_patch(y, weights)).sum()), Y)
-    assert relative_error(pixels_to_patch_backward(dout, Y, weights)["dY"], judged) < 1e-6
+    Y, dA = rng.normal(size=(1, 2, 2, 2)), rng.normal(size=(1, 2, 3))
+    judged = numerical_gradient(lambda y: float((dA * pixels_to_patch(y, weights)).sum()), Y)
+    assert relative_error(pixels_to_patch_backward(dA, Y, weights)["dY"], judged) < 1e-6

@@ -7,7 +7,7 @@ Han et al., Transformer in Transformer (NeurIPS 2021, 2103.00112), section 2.2. 
     V      (B, n, m · c) the pixel tokens of a patch side by side, vec(Y) in the paper
     U      (B, n, m · c) LayerNorm of V, with gamma_in and beta_in
     T      (B, n, D)     U W + b
-    out    (B, n, D)     LayerNorm of T, with gamma_out and beta_out
+    A      (B, n, D)     what is added to the patches: LayerNorm of T, with gamma_out and beta_out
 """
 
 from tutorial_lib.from_scratch.normalization import layer_norm, layer_norm_backward
@@ -42,10 +42,10 @@ def pixels_to_patch(Y, weights):
     return layer_norm(U @ weights["W"] + weights["b"], weights["gamma_out"], weights["beta_out"])
 
 
-def pixels_to_patch_backward(dout, Y, weights):
-    """Every gradient of out = LN(FC(LN(vec(Y)))), from the patches back to their pixel tokens.
+def pixels_to_patch_backward(dA, Y, weights):
+    """Every gradient of A = LN(FC(LN(vec(Y)))), from the patches back to their pixel tokens.
 
-    dout (B, n, D)  ∂L/∂out; Y (B, n, m, c); weights  dict as in `pixels_to_patch`: gamma_in and
+    dA (B, n, D)  ∂L/∂A; Y (B, n, m, c); weights  dict as in `pixels_to_patch`: gamma_in and
     beta_in (m · c,), W (m · c, D), b and gamma_out (D,); what is added last has no say here
     ->  dict of dgamma_out, dbeta_out, db (D,), dW (m · c, D), dgamma_in, dbeta_in (m · c,) and
         dY (B, n, m, c)
@@ -55,7 +55,7 @@ def pixels_to_patch_backward(dout, Y, weights):
     """
     V = Y.reshape(*Y.shape[:2], -1)
     U = layer_norm(V, weights["gamma_in"], weights["beta_in"])
-    outer = layer_norm_backward(dout, U @ weights["W"] + weights["b"], weights["gamma_out"])
+    outer = layer_norm_backward(dA, U @ weights["W"] + weights["b"], weights["gamma_out"])
     dT = outer["dX"]
     inner = layer_norm_backward(dT @ weights["W"].T, V, weights["gamma_in"])
     return {

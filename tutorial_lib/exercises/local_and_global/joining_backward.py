@@ -18,7 +18,7 @@ def gradients_at_patches(rng):
             "gamma_out": 1 + rng.normal(size=D),
         }
         Y = rng.normal(size=(B, n, m, c))
-        yield dict(dout=rng.normal(size=(B, n, D)), Y=Y, weights=weights)
+        yield dict(dA=rng.normal(size=(B, n, D)), Y=Y, weights=weights)
 
 
 pixels_to_patch_backward = Exercise(
@@ -28,7 +28,7 @@ pixels_to_patch_backward = Exercise(
     cases=gradients_at_patches,
     hints=(
         "Write the forward once more, with a name for what goes into each step: V, U = LN(V), "
-        "T = U W + b, out = LN(T). Then go through the names from the right to the left.",
+        "T = U W + b, A = LN(T). Then go through the names from the right to the left.",
         "`layer_norm_backward` wants what went *into* the norm, and gives its dX. T is the same W "
         "for all patches: what is summed over B and n?",
         "dT comes from the outer norm; dU = dT Wᵀ goes into the inner one; dW = Uᵀ dT with all "
@@ -37,12 +37,12 @@ pixels_to_patch_backward = Exercise(
 )
 
 
-def _back(dout, Y, weights, *, into_outer=None, dU=None, dW=None, db=None, into_inner=None):
+def _back(dA, Y, weights, *, into_outer=None, dU=None, dW=None, db=None, into_inner=None):
     """The reference with one of its steps changed."""
     V = Y.reshape(*Y.shape[:2], -1)
     U = layer_norm(V, weights["gamma_in"], weights["beta_in"])
     T = U @ weights["W"] + weights["b"]
-    outer = layer_norm_backward(dout, into_outer(U, T) if into_outer else T, weights["gamma_out"])
+    outer = layer_norm_backward(dA, into_outer(U, T) if into_outer else T, weights["gamma_out"])
     dT = outer["dX"]
     back = dU(dT) if dU else dT @ weights["W"].T
     inner = layer_norm_backward(back, into_inner(V, U) if into_inner else V, weights["gamma_in"])
@@ -62,77 +62,77 @@ def _back(dout, Y, weights, *, into_outer=None, dU=None, dW=None, db=None, into_
     """The outer norm is differentiated at the wrong place: you hand `layer_norm_backward` what came
     *out* of that norm. It wants what went in."""
 )
-def outer_norm_of_its_output(dout, Y, weights):
+def outer_norm_of_its_output(dA, Y, weights):
     def out(U, T):
         return layer_norm(T, weights["gamma_out"], 0)
 
-    return _back(dout, Y, weights, into_outer=out)
+    return _back(dA, Y, weights, into_outer=out)
 
 
 @pixels_to_patch_backward.mistake(
     """The inner norm is differentiated at U, which came out of it. It wants V, which went in."""
 )
-def inner_norm_of_its_output(dout, Y, weights):
-    return _back(dout, Y, weights, into_inner=lambda V, U: U)
+def inner_norm_of_its_output(dA, Y, weights):
+    return _back(dA, Y, weights, into_inner=lambda V, U: U)
 
 
 @pixels_to_patch_backward.mistake(
     """Your dW is made of V, the pixels before the norm. What did W multiply in the forward?"""
 )
-def weights_from_the_raw_pixels(dout, Y, weights):
+def weights_from_the_raw_pixels(dA, Y, weights):
     def dW(V, U, dT):
         return V.reshape(-1, V.shape[-1]).T @ dT.reshape(-1, dT.shape[-1])
 
-    return _back(dout, Y, weights, dW=dW)
+    return _back(dA, Y, weights, dW=dW)
 
 
 @pixels_to_patch_backward.mistake(
     """dW lies on its side, (D, m · c). A gradient has the shape of what it belongs to: which of the
     two factors is transposed?"""
 )
-def transposed_weights(dout, Y, weights):
+def transposed_weights(dA, Y, weights):
     def dW(V, U, dT):
         return dT.reshape(-1, dT.shape[-1]).T @ U.reshape(-1, U.shape[-1])
 
-    return _back(dout, Y, weights, dW=dW)
+    return _back(dA, Y, weights, dW=dW)
 
 
 @pixels_to_patch_backward.mistake(
     """Your dW keeps the axis of the images: one matrix for each. All images share one W. What
     happens to the gradients of several ways to one number?"""
 )
-def weights_of_each_image(dout, Y, weights):
-    return _back(dout, Y, weights, dW=lambda V, U, dT: U.swapaxes(1, 2) @ dT)
+def weights_of_each_image(dA, Y, weights):
+    return _back(dA, Y, weights, dW=lambda V, U, dT: U.swapaxes(1, 2) @ dT)
 
 
 @pixels_to_patch_backward.mistake(
     """You average over images or patches where the task sums. How often is the loss divided by
-    their number? Not at all: dout has that in it already."""
+    their number? Not at all: dA has that in it already."""
 )
-def mean_over_patches(dout, Y, weights):
+def mean_over_patches(dA, Y, weights):
     def dW(V, U, dT):
         return np.einsum("bni,bnj->ij", U, dT) / (dT.shape[0] * dT.shape[1])
 
-    return _back(dout, Y, weights, dW=dW, db=lambda dT: dT.mean(axis=(0, 1)))
+    return _back(dA, Y, weights, dW=dW, db=lambda dT: dT.mean(axis=(0, 1)))
 
 
 @pixels_to_patch_backward.mistake(
-    """Your db is a sum of dout. The bias stands in front of the outer norm: which gradient arrives
+    """Your db is a sum of dA. The bias stands in front of the outer norm: which gradient arrives
     there?"""
 )
-def bias_behind_the_norm(dout, Y, weights):
-    return _back(dout, Y, weights, db=lambda dT: dout.sum(axis=(0, 1)))
+def bias_behind_the_norm(dA, Y, weights):
+    return _back(dA, Y, weights, db=lambda dT: dA.sum(axis=(0, 1)))
 
 
 @pixels_to_patch_backward.mistake(
-    """The outer norm has no way back in yours: dW, db and all that follows are made of dout times
+    """The outer norm has no way back in yours: dW, db and all that follows are made of dA times
     gamma, as if mean and variance did not depend on T."""
 )
-def through_the_gain_alone(dout, Y, weights):
+def through_the_gain_alone(dA, Y, weights):
     V = Y.reshape(*Y.shape[:2], -1)
-    right = inside_patches.pixels_to_patch_backward(dout, Y, weights)
+    right = inside_patches.pixels_to_patch_backward(dA, Y, weights)
     U = layer_norm(V, weights["gamma_in"], weights["beta_in"])
-    dT = dout * weights["gamma_out"]
+    dT = dA * weights["gamma_out"]
     inner = layer_norm_backward(dT @ weights["W"].T, V, weights["gamma_in"])
     return right | {
         "db": dT.sum(axis=(0, 1)),
@@ -147,11 +147,11 @@ def through_the_gain_alone(dout, Y, weights):
     """Your pixels get the gradient of what came out of the inner norm: its own way back is missing.
     What did V pass before it met W?"""
 )
-def without_the_inner_norm(dout, Y, weights):
-    right = inside_patches.pixels_to_patch_backward(dout, Y, weights)
+def without_the_inner_norm(dA, Y, weights):
+    right = inside_patches.pixels_to_patch_backward(dA, Y, weights)
     V = Y.reshape(*Y.shape[:2], -1)
     T = layer_norm(V, weights["gamma_in"], weights["beta_in"]) @ weights["W"] + weights["b"]
-    dT = layer_norm_backward(dout, T, weights["gamma_out"])["dX"]
+    dT = layer_norm_backward(dA, T, weights["gamma_out"])["dX"]
     return right | {"dY": (dT @ weights["W"].T).reshape(Y.shape)}
 
 
@@ -159,6 +159,6 @@ def without_the_inner_norm(dout, Y, weights):
     """dY is still a row for each patch, (B, n, m · c). The forward made rows of the pixel tokens;
     what is the way back of a reshape?"""
 )
-def leaves_the_rows(dout, Y, weights):
-    right = inside_patches.pixels_to_patch_backward(dout, Y, weights)
+def leaves_the_rows(dA, Y, weights):
+    right = inside_patches.pixels_to_patch_backward(dA, Y, weights)
     return right | {"dY": right["dY"].reshape(*Y.shape[:2], -1)}

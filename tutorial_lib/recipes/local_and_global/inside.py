@@ -148,8 +148,8 @@ def rows(models, rates, steps):
 RECORDS = {
     "textures": rows(("TNT", "ViT, patches of 8"), (1e-3, 2e-3), STEPS)
     + rows(("ViT",), (5e-4, 1e-3, 2e-3), STEPS),
-    "textures-controls": rows(CONTROLS, (2e-3,), STEPS),
-    "textures-longer": rows(("ViT",), (1e-3,), 4 * STEPS),
+    "textures-controls": rows(CONTROLS, (1e-3,), STEPS),
+    "textures-longer": rows(("TNT", "ViT"), (1e-3,), 4 * STEPS),
 }
 
 if __name__ == "__main__":
