@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from tutorial_lib.data.corners import SHAPES, corners
+from tutorial_lib.measuring import records
 from tutorial_lib.recipes.local_and_global import far_corners, who_hears
 from tutorial_lib.recipes.local_and_global.far_corners import CONVOLVED, FAR, IMAGES, MODELS, NEAR
 
@@ -54,6 +55,12 @@ def test_without_a_long_way_logits_are_a_sum_over_the_corners(name):
 @pytest.mark.parametrize("name", [*FAR, CONVOLVED, far_corners.HIDDEN_HEAD])
 def test_with_a_long_way_or_a_leak_they_are_none(name):
     assert crossed(name) > 1e-7
+
+
+def test_the_record_holds_what_the_recipe_plans():
+    rows, planned = records.recorded("far-corners")[0]["rows"], far_corners.plan()
+    settings = [{key: row[key] for key in planned[0]} for row in rows]
+    assert len(settings) == len(planned) and all(row in settings for row in planned)
 
 
 def test_a_row_is_measured():
