@@ -93,7 +93,7 @@ def tnt_from_nothing():
     torch.manual_seed(0)
     built, generator = TNTFromNothing(), torch.Generator().manual_seed(0)
     optimizer = torch.optim.AdamW(built.parameters(), lr=3e-3)
-    for _ in range(steps(400)):
+    for _ in range(steps(300)):
         images, labels = textures(64, generator, side=16, patch=8, copies=1)
         loss = F.cross_entropy(built(images), labels)
         optimizer.zero_grad()
