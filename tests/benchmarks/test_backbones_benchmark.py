@@ -47,6 +47,11 @@ def test_a_run_adds_its_row_to_the_file(tmp_path, monkeypatch):
     assert row["parameters"] == sum(p.numel() for p in tiny().parameters())
     assert row["accuracy"] == [0.5, 0.6, 0.7] and row["steps"] == backbones.STEPS
     assert row["images_per_second"] > 0 and row["processor"] and row["date"]
+    monkeypatch.setattr(backbones, "learned", None)  # with --speed nothing learns
+    monkeypatch.setattr(backbones, "speed", lambda name: {"images_per_second": 7})
+    backbones.BACKBONES["new"] = backbones.BACKBONES["tiny"]
+    backbones.main(["tiny", "new", "--speed", "--out", str(file)])
+    assert records.load(file)["rows"] == [other, row | {"images_per_second": 7}]
 
 
 def test_a_backbone_that_is_not_there(capsys):

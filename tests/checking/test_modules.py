@@ -292,3 +292,29 @@ class Own(nn.Module):
     def __init__(self, dim):
         super().__init__()
         self.weight = nn.Parameter(torch.ones(dim, dim))
+
+
+class Masked(nn.Module):
+    """A sum over those that a mask lets through."""
+
+    def __init__(self, dim):
+        super().__init__()
+        self.map = nn.Linear(dim, dim)
+
+    def forward(self, x, mask):
+        """x (B, N, dim), mask (N, N)  ->  (B, N, dim)"""
+        return mask.to(x) @ self.map(x)
+
+
+def test_an_input_that_a_batch_shares_is_not_doubled_and_matters():
+    def masks(rng):
+        for N in (2, 3):
+            x = torch.from_numpy(rng.normal(size=(2, N, 4)))
+            yield dict(arguments=dict(dim=4), x=x, mask=torch.ones(N, N).tril() > 0)
+
+    exercise = ModuleExercise(
+        Masked, level=1, minutes=1, cases=masks, hints=("a", "b", "c"), shared=("mask",)
+    )
+    blind = type("Masked", (Masked,), {"forward": lambda self, x, mask: self.map(x)})
+    assert all(trial.right and not trial.outcome.error for trial in exercise.trials(Masked))
+    assert not any(trial.right for trial in exercise.trials(blind))

@@ -22,6 +22,8 @@ COMMANDS = [
     "check",
     "mutate",
     "progress",
+    "review",
+    "quiz",
     "doctor",
     "pretrained",
     "build",
@@ -230,7 +232,7 @@ def test_python_m_works_from_another_folder(tmp_path):
 def test_make_lists_its_targets():
     done = subprocess.run(["make", "-s"], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0
-    for target in ("lab", "test", "build", "progress", "doctor", "lock", "clean"):
+    for target in ("lab", "test", "build", "progress", "review", "quiz", "doctor", "lock", "clean"):
         assert f"make {target} " in done.stdout
 
 

@@ -49,6 +49,7 @@ def test_a_dependency_the_lock_does_not_name_is_fine():
         (dict(wheel_cuda="13.0", driver="580.65.06", usable=True), "ok", "CUDA 13.0"),
         (dict(wheel_cuda="13.0", driver=None, usable=True), "ok", "CUDA 13.0"),
         (dict(wheel_cuda=None, driver=None, apple=True), "ok", "Apple GPU"),
+        (dict(wheel_cuda=None, driver=None, apple=True, error="GELU"), "note", "GELU; everything"),
         (
             dict(wheel_cuda="13.0", driver="580.1", usable=True, error="no kernel image"),
             "fix",

@@ -14,6 +14,8 @@ running       one call: fresh copies, a time limit, the learner's own traceback
 comparing     where two values part, in words
 resemblance   slips that are the same in every task: a sign, a factor, an axis
 diagnosis     the message a learner reads
+questions     "which mistake is it?", made from the known mistakes
+question_page such a question as HTML
 """
 
 from tutorial_lib.checking.exercise import Exercise, NotYet

@@ -224,7 +224,7 @@ def _table(trial: Trial, wrong: int, total: int) -> list[str]:
     rows = [f"Wrong on {wrong} of {total} tries. The smallest (case {trial.number}{layout}):"]
     expected, outcome = trial.expected, trial.outcome
     for name, value in trial.case.items():
-        rows += [f"  {name} = {describe(value)}", *_values(value)]
+        rows += [f"  {name} = {describe(value)}", *rows_of(value)]
     if isinstance(expected, dict) and isinstance(outcome.value, dict):
         links = chain(trial)
         if len(links) > LINKS:  # of a whole module: what agrees is only counted
@@ -234,12 +234,12 @@ def _table(trial: Trial, wrong: int, total: int) -> list[str]:
     if isinstance(expected, Exception):
         rows += [f"  expected  {type(expected).__name__}: {expected}"]
     elif not (outcome.error and isinstance(expected, dict)):  # which says nothing of an error
-        rows += [f"  expected  {describe(expected)}", *_values(expected, outcome.value)]
+        rows += [f"  expected  {describe(expected)}", *rows_of(expected, outcome.value)]
     if outcome.error:
         rows += [f"  yours     {type(outcome.error).__name__}: {outcome.error}"]
         rows += ["      " + line for line in own_lines(outcome.error).splitlines()]
         return rows
-    rows += [f"  yours     {describe(outcome.value)}", *_values(outcome.value, expected)]
+    rows += [f"  yours     {describe(outcome.value)}", *rows_of(outcome.value, expected)]
     if outcome.changed:
         rows += [f"  changed   {', '.join(outcome.changed)}"]
     return rows + [f"  differ    {difference.text}" for difference in trial.differences]
@@ -279,7 +279,7 @@ def _is_float(value) -> bool:
     return array is not None and array.dtype.kind in "fc"
 
 
-def _values(value, beside=None) -> list[str]:
+def rows_of(value, beside=None) -> list[str]:
     """An array's numbers, or the named parts of a container one under the other."""
     if not isinstance(value, (dict, tuple, list)) or is_plain(value):
         return [show(value, "      ", beside)] if hasattr(value, "shape") else []

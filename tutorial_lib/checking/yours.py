@@ -122,13 +122,12 @@ def _aside():
     numpy_state, python_state, nowhere = np.random.get_state(), random.getstate(), io.StringIO()
     torch = sys.modules.get("torch")
     torchs_own = torch.random.fork_rng(devices=[]) if torch else contextlib.nullcontext()
-    attempts.recording = False
     try:
-        with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+        quiet = contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere)
+        with attempts.not_recorded(), quiet[0], quiet[1]:
             with warnings.catch_warnings(), torchs_own, default_modes():
                 warnings.simplefilter("ignore")
                 yield
     finally:
-        attempts.recording = True
         np.random.set_state(numpy_state)
         random.setstate(python_state)

@@ -72,8 +72,11 @@ def check_device(wheel_cuda, driver, gpu, usable, error="", apple=False) -> Find
 
     `wheel_cuda` is torch.version.cuda; `driver` and `gpu` are what nvidia-smi says, None without
     it and "?" where it fails; `usable` is whether torch sees the GPU, `error` what a first small
-    computation on it raised.
+    computation on it raised, or on an Apple GPU what came out otherwise than on the CPU.
     """
+    if apple and error:
+        advice = "newer versions of macOS and PyTorch may mend it"
+        return Finding("note", f"Apple GPU: {error}; everything runs on the CPU", advice)
     wheel = f"torch built for CUDA {wheel_cuda}" if wheel_cuda else "CPU build of torch"
     card = f"{gpu or 'NVIDIA GPU'}, driver {driver or '?'}, {wheel}"
     if error:
@@ -82,7 +85,8 @@ def check_device(wheel_cuda, driver, gpu, usable, error="", apple=False) -> Find
     if usable:
         return Finding("ok", card)
     if driver is None and apple:
-        return Finding("ok", "Apple GPU; what needs CUDA shows recorded results")
+        what = "Apple GPU, computes what the CPU does; what needs CUDA shows recorded results"
+        return Finding("ok", what)
     if driver is None:
         what = f"{wheel}, no NVIDIA driver: everything runs on the CPU"
         return Finding("note" if wheel_cuda else "ok", what)

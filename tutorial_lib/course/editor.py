@@ -51,7 +51,15 @@ def start(path: Path, slug: str) -> None:
 
     Raises WorkspaceError where it cannot be written.
     """
-    tasks = tasks_of(slug)
+    text = HEADER.format(path.stem[:2]) + empty(tasks_of(slug))
+    try:
+        write(path, text)
+    except OSError as error:
+        raise WorkspaceError(f"cannot write {path}: {error}") from error
+
+
+def empty(tasks: list) -> str:
+    """The tasks as a file begins with them: what they import, and a stub for each."""
     lines = {line for task in tasks for line in imports_of(task.reference)}
     asked = {task.name for task in tasks}  # those are to be written
     lines = sorted(
@@ -61,10 +69,7 @@ def start(path: Path, slug: str) -> None:
     )
     imports = "".join(f"{line}\n" for line in lines)
     stubs = "\n\n\n".join(task.stub() for task in tasks)
-    try:
-        write(path, f"{HEADER.format(path.stem[:2])}\n{imports}\n\n{stubs}\n")
-    except OSError as error:
-        raise WorkspaceError(f"cannot write {path}: {error}") from error
+    return f"\n{imports}\n\n{stubs}\n"
 
 
 def run(path: Path):

@@ -80,6 +80,10 @@ def gpu() -> dict:
         except RuntimeError as problem:
             error = str(problem).splitlines()[0]
     apple = torch.backends.mps.is_available()
+    if apple:
+        from tutorial_lib.measuring.operators import first_difference
+
+        error = first_difference("mps") or ""
     cuda = torch.version.cuda
     return dict(wheel_cuda=cuda, driver=driver, gpu=gpu, usable=usable, error=error, apple=apple)
 

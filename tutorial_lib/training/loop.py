@@ -76,7 +76,7 @@ def train(
                   if it exists: losses and weights are then those of a run without a break
     label         what the progress bar says
 
-    A model on the CPU is trained on the GPU if there is one, in bfloat16, and comes back, also if
+    A model on the CPU is trained on `best_device`, on CUDA in bfloat16, and comes back, also if
     something raises; it is left in training mode. Under `torchrun` each process takes its share of
     every batch, and the result is that of one process, unless the model has dropout or batch
     statistics.
@@ -94,7 +94,7 @@ def train(
         losses = _resume(checkpoint, settings, model, optimizer)
         replica = _replica(model) if world > 1 else model
         generator = torch.Generator()
-        dropout = torch.cuda if device.type == "cuda" else torch.default_generator
+        dropout = {"cuda": torch.cuda, "mps": torch.mps}.get(device.type, torch.default_generator)
 
         model.train()
         remaining = range(len(losses), steps)
