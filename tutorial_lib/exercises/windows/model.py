@@ -66,9 +66,8 @@ def sizes_and_images(rng):
     for B, channels, H, W, classes, patch, window, dim, depths, heads in [
         (1, 1, 4, 8, 2, 2, 2, 4, [1], [1]),
         (2, 2, 8, 8, 3, 1, 2, 4, [1, 2, 1], [1, 2, 4]),
-        (1, 1, 6, 6, 4, 1, 3, 4, [3], [2]),
-        (3, 3, 8, 16, 5, 2, 2, 4, [1, 2], [2, 4]),
-        (1, 1, 16, 16, 2, 2, 4, 4, [2], [1]),
+        (1, 1, 8, 8, 4, 1, 4, 4, [3], [2]),
+        (3, 3, 12, 24, 5, 2, 3, 4, [2, 1], [2, 4]),
     ]:
         arguments = dict(
             channels=channels, classes=classes, patch=patch, window=window, dim=dim, depths=depths,
