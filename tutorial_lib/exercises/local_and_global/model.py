@@ -23,8 +23,8 @@ class TNT(nn.Module):
     Its parts are named embed (`PixelEmbedding(channels, patch, stride, inner_dim)`, images ->
     pixel tokens (B, n, m, inner_dim), with their positions inside the patch), first (a
     `PixelsToPatch`, which makes the patches that enter the first block), class_token (1, dim) and
-    positions (1 + n, dim), parameters that begin small, encoder (a list of
-    `TNTBlock`), norm (a LayerNorm) and head (a linear map). The class token stands first.
+    positions (1 + n, dim), parameters that begin normal with standard deviation 0.02, encoder (a
+    list of `TNTBlock`), norm (a LayerNorm) and head (a linear map). The class token stands first.
     """
 
     def __init__(
@@ -84,6 +84,7 @@ TNT = ModuleExercise(
     level=3,
     minutes=15,
     cases=sizes_and_images,
+    initial={"class_token": (0, 0.02), "positions": (0, 0.02)},
     hints=(
         "Two things go through the blocks side by side, y and z. Where does each begin?",
         "z begins as what `first` makes of y, with the class token in front, and then the "
