@@ -156,8 +156,8 @@ def loses_the_dtype(images, P, s):
 
 
 @pixel_tokens.mistake(
-    """The patches are right, and each is then cut along its long row of numbers: a token of yours is
-    a strip of the patch and no square. How much of a row of the patch does a square hold?"""
+    """The patches are right, and each is then cut along its long row of numbers: a token of yours
+    is a strip of the patch and no square. How much of a row of the patch does a square hold?"""
 )
 def strips_of_the_patch(images, P, s):
     x = _axes(images, P, s)

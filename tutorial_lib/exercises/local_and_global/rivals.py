@@ -243,8 +243,8 @@ def second_one_first(rivals, optimizer, images, labels):
 
 
 @rivals_step.mistake(
-    """You train the mean of both answers: what one model says changes the gradient of the other. How
-    many losses should there be?"""
+    """You train the mean of both answers: what one model says changes the gradient of the other.
+    How many losses should there be?"""
 )
 def learns_from_the_mean_answer(rivals, optimizer, images, labels):
     rivals.train()
