@@ -687,3 +687,155 @@ class _(R2L):
         x = self.around_local(torch.cat((regional.unsqueeze(2), local), 2), self.attention)
         x = self.around_feed_forward(x, self.feed_forward)
         return x[:, :, 0], x[:, :, 1:]
+
+
+# a second round
+
+
+@wrong("local_and_global.SubsampledAttention", "columns first", says="The tokens ask column by")
+class _(Gsa):
+    def forward(self, x):
+        B, H, W, dim = x.shape
+        summaries = self.norm(self.summarize(x.permute(0, 3, 1, 2)).flatten(2).mT)
+        return self.attention(x.transpose(1, 2).flatten(1, 2), summaries).view(B, H, W, dim)
+
+
+@wrong("local_and_global.SubsampledAttention", "stride 1", says="Your windows overlap")
+class _(Gsa):
+    def __init__(self, dim, heads, k):
+        super().__init__(dim, heads, k)
+        self.summarize = nn.Conv2d(dim, dim, k)
+
+    def forward(self, x):
+        summaries = self.norm(self.summarize(x.permute(0, 3, 1, 2)).flatten(2).mT)
+        return self.attention(x.flatten(1, 2), summaries).view(x.shape)
+
+
+@wrong(
+    "local_and_global.SubsampledAttention", "a GELU at the end", says="activation behind the norm"
+)
+class _(Gsa):
+    def forward(self, x):
+        summaries = self.norm(self.summarize(x.permute(0, 3, 1, 2)).flatten(2).mT)
+        return self.attention(x.flatten(1, 2), F.gelu(summaries)).view(x.shape)
+
+
+@wrong("local_and_global.twins_cost", "the whole map", says="every token ask the whole map")
+def _(height, width, k, dim):
+    n, m = height * width, height * width // k**2
+    return dict(
+        local_maps=8 * n * dim**2,
+        local_scores=4 * n * n * dim,
+        global_maps=6 * n * dim**2 + 4 * m * dim**2,
+        global_scores=4 * n * m * dim,
+    )
+
+
+@wrong("local_and_global.twins_cost", "summaries do all", says="In your global attention the summ")
+def _(height, width, k, dim):
+    n, m = height * width, height * width // k**2
+    return dict(
+        local_maps=8 * n * dim**2,
+        local_scores=4 * n * k * k * dim,
+        global_maps=2 * n * dim**2 + 8 * m * dim**2,
+        global_scores=4 * m * m * dim,
+    )
+
+
+@wrong("local_and_global.twins_cost", "a square of the height", says="Is every map a square")
+def _(height, width, k, dim):
+    n, m = height**2, (height // k) ** 2
+    return dict(
+        local_maps=8 * n * dim**2,
+        local_scores=4 * n * k * k * dim,
+        global_maps=6 * n * dim**2 + 4 * m * dim**2,
+        global_scores=4 * n * m * dim,
+    )
+
+
+@wrong("local_and_global.PositionGenerator", "back the other way", says="places on the way back")
+class _(Peg):
+    def forward(self, x):
+        return x + self.convolve(x.permute(0, 3, 1, 2)).permute(0, 3, 2, 1)
+
+
+@wrong("local_and_global.PositionGenerator", "no zeros", says="Nothing stands around the map")
+class _(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.convolve = nn.Conv2d(dim, dim, 3, groups=dim)
+
+    def forward(self, x):
+        return x + self.convolve(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+
+
+@wrong(
+    "local_and_global.channel_patches", "channels for tokens", says="its tokens are the channels"
+)
+def _(x, p):
+    B, H, W, dim = x.shape
+    x = x.view(B, H // p, p, W // p, p, dim).permute(0, 1, 3, 5, 2, 4)
+    return x.reshape(-1, dim, p * p)
+
+
+@wrong("local_and_global.channel_patches", "W before H", says="Height and width have changed")
+def _(x, p):
+    B, H, W, dim = x.shape
+    x = x.reshape(B, W // p, p, H // p, p, dim).permute(0, 5, 1, 3, 2, 4)
+    return x.reshape(B * dim, -1, p * p)
+
+
+class InSteps(R2L):
+    """Right, in steps for answers that differ in one."""
+
+    def forward(self, regional, local):
+        return self.ahead(self.regions(regional), local)
+
+    def regions(self, regional):
+        return self.around_regional(regional, self.attention)
+
+    def ahead(self, regional, local):
+        t = torch.cat([regional[:, :, None], local], 2)
+        t = self.around_local(t.flatten(0, 1), self.attention).view(t.shape)
+        t = self.around_feed_forward(t, self.feed_forward)
+        return t[:, :, 0], t[:, :, 1:]
+
+
+@wrong(
+    "local_and_global.RegionalToLocal", "old ones in front", says="are the ones that came in, so"
+)
+class _(InSteps):
+    def forward(self, regional, local):
+        new = self.around_feed_forward(self.regions(regional), self.feed_forward)
+        return new, self.ahead(regional, local)[1]
+
+
+@wrong("local_and_global.RegionalToLocal", "the last is regional", says="You read the last of the")
+class _(InSteps):
+    def ahead(self, regional, local):
+        t = torch.cat([x.view(*local.shape[:2], -1, local.shape[-1]) for x in
+                       super().ahead(regional, local)], 2)  # fmt: skip
+        return t[:, :, -1], t[:, :, :-1]
+
+
+@wrong(
+    "local_and_global.RegionalToLocal", "one norm, the local", says="around_local goes around both"
+)
+class _(InSteps):
+    def regions(self, regional):
+        return self.around_local(regional, self.attention)
+
+
+@wrong("local_and_global.RegionalToLocal", "all images", says="The regional tokens of all images")
+class _(InSteps):
+    def regions(self, regional):
+        return super().regions(regional.flatten(0, 1)[None]).view(regional.shape)
+
+
+@wrong("local_and_global.RegionalToLocal", "locals first", says="attend to each other at the end")
+class _(InSteps):
+    def forward(self, regional, local):
+        t = torch.cat([regional[:, :, None], local], 2)
+        t = self.around_local(t.flatten(0, 1), self.attention).view(t.shape)
+        out = self.regions(t[:, :, 0]), t[:, :, 1:]
+        return tuple(self.around_feed_forward(x, self.feed_forward) for x in out)

@@ -33,17 +33,22 @@ class TrainingExercise(Exercise):
             for number, batch in enumerate(batches, 1):
                 torch.manual_seed(number)  # of dropout
                 loss = answer(module, state, *batch)
-                if torch.is_tensor(loss) and loss.requires_grad:
-                    raise TypeError(
-                        "the loss is a tensor that keeps its whole graph alive, expected a float: "
-                        "`.item()` gives one"
-                    )
+                _without_graph(loss)
                 found[f"loss of step {number}"] = torch.as_tensor(loss).detach().float()
                 if number == 1:
                     found["weights after step 1"] = _weights(module)
             return found | {f"weights after step {len(batches)}": _weights(module)}
 
         return train
+
+
+def _without_graph(loss):
+    for one in loss if isinstance(loss, list | tuple) else [loss]:
+        if torch.is_tensor(one) and one.requires_grad:
+            raise TypeError(
+                "the loss is a tensor that keeps its whole graph alive, expected a float: "
+                "`.item()` gives one"
+            )
 
 
 def _weights(module):

@@ -204,3 +204,18 @@ class WithoutTheInnerLayer(_Parts):
 class AddsTheInnerLayerTwice(_Parts):
     def inside(self, y):
         return y + super().inside(y)
+
+
+@TNTBlock.mistake(
+    """The class token does not pass the outer layer: it leaves as it came, and the patches do not
+    hear it. How many tokens has z?"""
+)
+class ClassTokenWaits(_Parts):
+    def outside(self, z):
+        return torch.cat([z[:, :1], self.outer(z[:, 1:])], dim=1)
+
+
+@TNTBlock.mistake("""You return z first and y second. In which order did they come in?""")
+class PatchesFirst(_Parts):
+    def forward(self, y, z):
+        return super().forward(y, z)[::-1]

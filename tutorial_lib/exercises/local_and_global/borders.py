@@ -156,3 +156,22 @@ class StaysAnImage(_Parts):
     def forward(self, x):
         image = self.second(x)
         return image + self.convolved(image)
+
+
+@PositionGenerator.mistake(
+    """Rows and columns change places on the way back: what the convolution says of a token is added
+    to another one. In which order do the axes stand after the convolution?"""
+)
+class ColumnsBeforeRowsOnTheWayBack(_Parts):
+    def last(self, image):
+        return image.permute(0, 3, 2, 1)
+
+
+@PositionGenerator.mistake(
+    """Nothing stands around the map: the convolution gives a smaller one, and there is no sum. What
+    does the task put there?"""
+)
+class WithoutTheBorder(_Parts):
+    def convolved(self, image):
+        w, b = self.convolve.weight, self.convolve.bias
+        return F.conv2d(image, w, b, groups=image.shape[1])

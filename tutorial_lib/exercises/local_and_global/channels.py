@@ -157,3 +157,22 @@ def far_apart(x, p):
 def keeps_two_batches(x, p):
     B, H, W, dim = x.shape
     return _cut(x, p, (0, 5, 1, 3, 2, 4), (B, dim, -1, p * p))
+
+
+@channel_patches.mistake(
+    """An example of yours is a patch and its tokens are the channels. In CPSA patches attend to
+    patches: what should the batch be, and what the list?"""
+)
+def channels_attend(x, p):
+    B, H, W, dim = x.shape
+    return _cut(x, p, (0, 1, 3, 5, 2, 4), (-1, dim, p * p))
+
+
+@channel_patches.mistake(
+    """Height and width have changed places where you cut: right on a square map. Which axis of x is
+    cut into H / p patches?"""
+)
+def width_for_height(x, p):
+    B, H, W, dim = x.shape
+    x = x.reshape(B, W // p, p, H // p, p, dim).permute(0, 5, 1, 3, 2, 4)
+    return x.reshape(B * dim, -1, p * p)

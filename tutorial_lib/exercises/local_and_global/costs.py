@@ -148,3 +148,43 @@ def a_single_window(height, width, k, dim):
 def depthwise_summaries(height, width, k, dim):
     found = _cost(height, width, k, dim, summaries=False)
     return found | {"global_maps": found["global_maps"] + 2 * height * width * dim}
+
+
+@twins_cost.mistake(
+    """Your local attention lets every token ask the whole map. How many tokens answer in a
+    window?"""
+)
+def local_asks_everybody(height, width, k, dim):
+    n = height * width
+    return _cost(height, width, k, dim) | {"local_scores": 4 * n * n * dim}
+
+
+@twins_cost.mistake(
+    """In your global attention the summaries ask, too: queries, output and scores are those of the
+    windows alone. Who asks in GSA?"""
+)
+def summaries_ask_and_are_mapped(height, width, k, dim):
+    n, windows = height * width, height * width // k**2
+    return _cost(height, width, k, dim) | {
+        "global_maps": 2 * (n + 4 * windows) * dim**2,
+        "global_scores": 4 * windows * windows * dim,
+    }
+
+
+@twins_cost.mistake("""You count height · height tokens. Is every map a square?""")
+def squares_the_height(height, width, k, dim):
+    return _cost(height, height, k, dim)
+
+
+@twins_cost.mistake(
+    """Your windows hold k tokens, and so there are too many of them. A window is a square: how many
+    tokens has one?"""
+)
+def as_many_windows_as_rows_of_k(height, width, k, dim):
+    n, windows = height * width, height * width // k
+    return {
+        "local_maps": 8 * n * dim**2,
+        "local_scores": 4 * n * k * dim,
+        "global_maps": 2 * (3 * n + 2 * windows) * dim**2,
+        "global_scores": 4 * n * windows * dim,
+    }

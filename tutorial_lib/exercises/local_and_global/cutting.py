@@ -153,3 +153,29 @@ def checks_the_height_alone(images, P, s):
 )
 def loses_the_dtype(images, P, s):
     return inside_patches.pixel_tokens(images.astype(np.float64), P, s)
+
+
+@pixel_tokens.mistake(
+    """The patches are right, and each is then cut along its long row of numbers: a token of yours
+    is a strip of the patch and no square. How much of a row of the patch does a square hold?"""
+)
+def strips_of_the_patch(images, P, s):
+    x = _axes(images, P, s)
+    return _tokens(x.transpose(0, 1, 4, 2, 3, 5, 6, 7), images, P, s)
+
+
+@pixel_tokens.mistake(
+    """Patches and squares have changed places: your second axis runs over the squares at one place
+    of all patches. Which pair of axes counts the patches?"""
+)
+def squares_before_patches(images, P, s):
+    return _in_order(images, P, s, 0, 2, 5, 1, 4, 3, 6, 7)
+
+
+@pixel_tokens.mistake(
+    """You take s for the number of squares beside each other. It is the side of a square, in
+    pixels: how many fit into a patch?"""
+)
+def s_squares_beside_each_other(images, P, s):
+    _axes(images, P, s)
+    return inside_patches.pixel_tokens(images, P, P // s)

@@ -114,3 +114,36 @@ def without_values(Y, W_Q, W_K, W_V):
 )
 def keys_ask(Y, W_Q, W_K, W_V):
     return attention(Y @ W_K, Y @ W_Q, Y @ W_V)[0]
+
+
+@inner_attention.mistake(
+    """All tokens of all images hear each other: your rows have no batch left. Who may hear whom?"""
+)
+def one_sentence_for_all(Y, W_Q, W_K, W_V):
+    rows = Y.reshape(-1, Y.shape[-1])
+    return attention(rows @ W_Q, rows @ W_K, rows @ W_V)[0].reshape(*Y.shape[:3], -1)
+
+
+@inner_attention.mistake(
+    """The scores are divided by √d twice: `attention` does that itself, and your queries or keys
+    have been divided before."""
+)
+def divides_twice(Y, W_Q, W_K, W_V):
+    return attention(Y @ W_Q / W_Q.shape[1] ** 0.5, Y @ W_K, Y @ W_V)[0]
+
+
+@inner_attention.mistake(
+    """The scores are divided by √c, the width of what comes in. Which vectors are multiplied, and
+    how long are they?"""
+)
+def divides_by_the_width_of_tokens(Y, W_Q, W_K, W_V):
+    c, d = W_Q.shape
+    return attention(Y @ W_Q * (d / c) ** 0.5, Y @ W_K, Y @ W_V)[0]
+
+
+@inner_attention.mistake(
+    """Keys and values have changed places: what should be compared with the queries is averaged.
+    In which order does `attention` take its three?"""
+)
+def keys_for_values(Y, W_Q, W_K, W_V):
+    return attention(Y @ W_Q, Y @ W_V, Y @ W_K)[0]

@@ -126,3 +126,13 @@ class NormOfEachToken(_Parts):
 class WithAGelu(_Parts):
     def after(self, t):
         return self.norm_out(nn.functional.gelu(t))
+
+
+@PixelsToPatch.mistake(
+    """Your first norm runs over all patches of an image together: how loud one patch is changes
+    what the others become. Over which numbers does a LayerNorm of this width run?"""
+)
+class NormOfTheImage(_Parts):
+    def before(self, v):
+        scaled = nn.functional.layer_norm(v, v.shape[1:])
+        return scaled * self.norm_in.weight + self.norm_in.bias

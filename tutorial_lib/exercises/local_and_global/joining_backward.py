@@ -162,3 +162,62 @@ def without_the_inner_norm(dA, Y, weights):
 def leaves_the_rows(dA, Y, weights):
     right = inside_patches.pixels_to_patch_backward(dA, Y, weights)
     return right | {"dY": right["dY"].reshape(*Y.shape[:2], -1)}
+
+
+@pixels_to_patch_backward.mistake(
+    """dA goes on into the map as it is: the outer norm is passed over on the way back. What stands
+    between A and T?"""
+)
+def without_the_outer_norm(dA, Y, weights):
+    right = inside_patches.pixels_to_patch_backward(dA, Y, weights)
+    V = Y.reshape(*Y.shape[:2], -1)
+    U = layer_norm(V, weights["gamma_in"], weights["beta_in"])
+    inner = layer_norm_backward(dA @ weights["W"].T, V, weights["gamma_in"])
+    return right | {
+        "db": dA.sum(axis=(0, 1)),
+        "dW": np.einsum("bni,bnj->ij", U, dA),
+        "dgamma_in": inner["dgamma"],
+        "dbeta_in": inner["dbeta"],
+        "dY": inner["dX"].reshape(Y.shape),
+    }
+
+
+@pixels_to_patch_backward.mistake(
+    """dW and db are those of the first image alone. All images share W and b: what happens to the
+    gradients of several ways to one number?"""
+)
+def first_image_alone(dA, Y, weights):
+    return _back(
+        dA, Y, weights, dW=lambda V, U, dT: U[0].T @ dT[0], db=lambda dT: dT[0].sum(axis=0)
+    )
+
+
+@pixels_to_patch_backward.mistake(
+    """The bias is missing from what you hand to the outer norm. T = U W + b: it moves the mean and
+    the variance of a patch."""
+)
+def forgets_the_bias(dA, Y, weights):
+    return _back(dA, Y, weights, into_outer=lambda U, T: T - weights["b"])
+
+
+@pixels_to_patch_backward.mistake(
+    """dY comes back with feature 0 of all pixel tokens first. In which order did vec put the
+    numbers side by side?"""
+)
+def features_first(dA, Y, weights):
+    right = inside_patches.pixels_to_patch_backward(dA, Y, weights)
+    B, n, m, c = Y.shape
+    return right | {"dY": right["dY"].reshape(B, n, c, m).swapaxes(2, 3)}
+
+
+@pixels_to_patch_backward.mistake(
+    """Your inner norm is undone for each pixel token by itself. It ran over the whole vector of a
+    patch: which numbers share a mean?"""
+)
+def norm_of_each_token(dA, Y, weights):
+    right = inside_patches.pixels_to_patch_backward(dA, Y, weights)
+    V = Y.reshape(*Y.shape[:2], -1)
+    T = layer_norm(V, weights["gamma_in"], weights["beta_in"]) @ weights["W"] + weights["b"]
+    dT = layer_norm_backward(dA, T, weights["gamma_out"])["dX"]
+    dU = (dT @ weights["W"].T * weights["gamma_in"]).reshape(Y.shape)
+    return right | {"dY": layer_norm_backward(dU, Y, np.ones(Y.shape[-1]))["dX"]}

@@ -23,8 +23,8 @@ class TNT(nn.Module):
     Its parts are named embed (`PixelEmbedding(channels, patch, stride, inner_dim)`, images ->
     pixel tokens (B, n, m, inner_dim), with their positions inside the patch), first (a
     `PixelsToPatch`, which makes the patches that enter the first block), class_token (1, dim) and
-    positions (1 + n, dim), parameters that begin small, encoder (a list of
-    `TNTBlock`), norm (a LayerNorm) and head (a linear map). The class token stands first.
+    positions (1 + n, dim), parameters that begin normal with standard deviation 0.02, encoder (a
+    list of `TNTBlock`), norm (a LayerNorm) and head (a linear map). The class token stands first.
     """
 
     def __init__(
@@ -84,6 +84,7 @@ TNT = ModuleExercise(
     level=3,
     minutes=15,
     cases=sizes_and_images,
+    initial={"class_token": (0, 0.02), "positions": (0, 0.02)},
     hints=(
         "Two things go through the blocks side by side, y and z. Where does each begin?",
         "z begins as what `first` makes of y, with the class token in front, and then the "
@@ -208,3 +209,53 @@ class SkipsTheLastNorm(_Parts):
 class ReturnsProbabilities(_Parts):
     def read(self, z):
         return super().read(z).softmax(dim=-1)
+
+
+@TNT.mistake(
+    """The patches get their positions and the class token does not. How many rows has `positions`,
+    and what is the first of them for?"""
+)
+class ClassTokenWithoutPosition(_Parts):
+    def begin(self, y):
+        class_token = self.class_token.expand(len(y), 1, -1)
+        return torch.cat([class_token, self.first(y) + self.positions[1:]], dim=1)
+
+
+@TNT.mistake(
+    """The class token stands first and gets the last row of `positions`; every patch gets the row
+    of the one before it. To what are the positions added, and when?"""
+)
+class PositionsOfTheNeighbour(_Parts):
+    def begin(self, y):
+        class_token = self.class_token.expand(len(y), 1, -1)
+        z = torch.cat([class_token, self.first(y)], dim=1)
+        return z + self.positions.roll(1, dims=0)
+
+
+@TNT.mistake(
+    """Right with one block: the positions are added again in front of every block. They travel
+    along in z: how often does a token have to be told where it is?"""
+)
+class PositionsInEveryBlock(_Parts):
+    def encode(self, y, z):
+        for number, block in enumerate(self.encoder):
+            y, z = block(y, z + self.positions if number else z)
+        return z
+
+
+@TNT.mistake(
+    """You read the mean of the patches. That works too, but the task reads the class token: which
+    row is it?"""
+)
+class ReadsTheMeanOfPatches(_Parts):
+    def read(self, z):
+        return self.head(self.norm(z[:, 1:].mean(dim=1)))
+
+
+@TNT.mistake(
+    """You read the mean of the patches, after the norm. That works too, but the task reads the
+    class token: which row is it?"""
+)
+class ReadsTheMeanOfNormalisedPatches(_Parts):
+    def read(self, z):
+        return self.head(self.norm(z)[:, 1:].mean(dim=1))

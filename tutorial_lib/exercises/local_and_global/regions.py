@@ -249,3 +249,71 @@ class RegionalBehind(_Parts):
 class LocalsFirst(_Parts):
     def forward(self, regional, local):
         return super().forward(regional, local)[::-1]
+
+
+@RegionalToLocal.mistake(
+    """The regional tokens hear each other, and those in front of the local tokens are the ones that
+    came in, so no local token hears of another region. What does "as it is now" mean?"""
+)
+class OldRegionalInFront(_Parts):
+    def forward(self, regional, local):
+        x = self.meet(regional, local)
+        x = self.think(self.listen(x.flatten(0, 1)).view_as(x))
+        return self.think(self.speak(regional)), x[:, :, 1:]
+
+
+@RegionalToLocal.mistake(
+    """You read the last of the 1 + m tokens as regional. The regional one stood in front when they
+    went in: where is it now?"""
+)
+class ReadsTheLast(_Parts):
+    def forward(self, regional, local):
+        regional, local = super().forward(regional, local)
+        x = torch.cat([regional[:, :, None], local], dim=2)
+        return x[:, :, -1], x[:, :, :-1]
+
+
+@RegionalToLocal.mistake(
+    """Regions come first in yours, and the regional tokens attend to each other at the end: what
+    they tell each other reaches no local token in this layer. Which step is the first?"""
+)
+class LocalStepFirst(_Parts):
+    def forward(self, regional, local):
+        x = self.meet(regional, local)
+        x = self.listen(x.flatten(0, 1)).view_as(x)
+        x = self.think(self.meet(self.speak(x[:, :, 0]), x[:, :, 1:]))
+        return x[:, :, 0], x[:, :, 1:]
+
+
+@RegionalToLocal.mistake(
+    """around_local goes around both attentions, and around_regional around none. Each residual has
+    a norm of its own: which one belongs to the first step?"""
+)
+class LocalNormForBoth(_Parts):
+    def speak(self, regional):
+        return self.around_local(regional, self.attention)
+
+
+@RegionalToLocal.mistake(
+    """The regional tokens of all images hear each other: right with one image. What is the batch of
+    the first step?"""
+)
+class AcrossImages(_Parts):
+    def speak(self, regional):
+        return super().speak(regional.flatten(0, 1)[None]).view_as(regional)
+
+
+@RegionalToLocal.mistake(
+    """Your local tokens pass the norm and the regional token that answers them does not; nor does
+    it ask. The residual goes around all 1 + m tokens: what does it normalise?"""
+)
+class AnswersWithoutNorm(_Parts):
+    def forward(self, regional, local):
+        spoken = self.speak(regional)
+        front = spoken.flatten(0, 1)[:, None]
+
+        def attend(y):
+            return self.attention(y, torch.cat([front, y], dim=1))
+
+        heard = self.around_local(local.flatten(0, 1), attend).view_as(local)
+        return self.think(spoken), self.think(heard)

@@ -230,3 +230,87 @@ def losses_after_the_step(rivals, optimizer, images, labels):
     _step(rivals, optimizer, images, labels)
     with torch.no_grad():
         return [F.cross_entropy(model(images), labels).item() for model in rivals]
+
+
+@rivals_step.mistake(
+    """The second model sees the batch first. With dropout both draw from one generator, so the
+    order counts: who is first in the task?"""
+)
+def second_one_first(rivals, optimizer, images, labels):
+    return _step(
+        rivals[::-1], optimizer, images, labels, number=lambda x: [x[1].item(), x[0].item()]
+    )
+
+
+@rivals_step.mistake(
+    """You train the mean of both answers: what one model says changes the gradient of the other.
+    How many losses should there be?"""
+)
+def learns_from_the_mean_answer(rivals, optimizer, images, labels):
+    rivals.train()
+    optimizer.zero_grad()
+    logits = [model(images) for model in rivals]
+    F.cross_entropy(sum(logits) / 2, labels).backward()
+    _each(rivals)
+    optimizer.step()
+    return [F.cross_entropy(x, labels).item() for x in logits]
+
+
+@rivals_step.mistake(
+    """The models learn as they should, and what you return was measured in evaluation mode, in a
+    pass of its own. Which loss did they learn from?"""
+)
+def says_another_loss(rivals, optimizer, images, labels):
+    rivals.eval()
+    with torch.no_grad():
+        said = [F.cross_entropy(model(images), labels).item() for model in rivals]
+    _step(rivals, optimizer, images, labels)
+    return said
+
+
+@rivals_step.mistake(
+    """You cut in the loop, and over the parameters of both: when it is the second model's turn, the
+    first one's gradient counts into the norm and is cut once more. Whose parameters are meant?"""
+)
+def one_norm_in_the_loop(rivals, optimizer, images, labels):
+    rivals.train()
+    optimizer.zero_grad()
+    losses = []
+    for model in rivals:
+        losses.append(F.cross_entropy(model(images), labels))
+        losses[-1].backward()
+        nn.utils.clip_grad_norm_(rivals.parameters(), 1.0)
+    optimizer.step()
+    return [loss.item() for loss in losses]
+
+
+@rivals_step.mistake(
+    """You step in the loop, and the optimizer moves both models every time: the first one's
+    gradient is still there at the second step, so it moves twice. How many steps are asked for?"""
+)
+def steps_in_the_loop(rivals, optimizer, images, labels):
+    rivals.train()
+    optimizer.zero_grad()
+    losses = []
+    for model in rivals:
+        losses.append(F.cross_entropy(model(images), labels))
+        losses[-1].backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+    return [loss.item() for loss in losses]
+
+
+@rivals_step.mistake(
+    """You step in the loop, with the other model's gradients set to zero. An optimizer with a
+    memory moves such weights too, by what it remembers. How many steps are asked for?"""
+)
+def steps_with_zeros(rivals, optimizer, images, labels):
+    rivals.train()
+    losses = []
+    for model in rivals:
+        optimizer.zero_grad(set_to_none=False)
+        losses.append(F.cross_entropy(model(images), labels))
+        losses[-1].backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+    return [loss.item() for loss in losses]

@@ -236,3 +236,38 @@ class LaidOutByColumns(_Parts):
     def back(self, heard, x):
         B, H, W, dim = x.shape
         return heard.view(B, W, H, dim).transpose(1, 2)
+
+
+@SubsampledAttention.mistake(
+    """The tokens ask column by column, and their answers are laid out row by row: they have changed
+    places. Which axis of the map varies fastest in your list?"""
+)
+class AsksByColumns(_Parts):
+    def attend(self, tokens, summaries):
+        tokens = tokens.unflatten(1, self.size).transpose(1, 2).flatten(1, 2)
+        return self.attention(tokens, summaries)
+
+    def forward(self, x):
+        self.size = x.shape[1:3]
+        return super().forward(x)
+
+
+@SubsampledAttention.mistake(
+    """Your windows overlap: the convolution goes on by one token at a time, and there are nearly as
+    many summaries as tokens. What does the task say of its stride?"""
+)
+class OverlappingWindows(_Parts):
+    def summaries(self, x):
+        maps = nn.functional.conv2d(
+            self.as_image(x), self.summarize.weight, self.summarize.bias, stride=1
+        )
+        return self.norm(self.listed(maps))
+
+
+@SubsampledAttention.mistake(
+    """There is an activation behind the norm. A summary is a linear map of its window, and a
+    norm."""
+)
+class BendsSmoothly(_Parts):
+    def summaries(self, x):
+        return nn.functional.gelu(super().summaries(x))
