@@ -13,7 +13,7 @@ class LoopExercise(TrainingExercise):
     def as_function(self, answer):
         @torch.random.fork_rng(devices=[])
         def train(model, optimizer, batches, goal, last):
-            torch.manual_seed(0)
+            torch.default_generator.manual_seed(0)
             module = model()
             state = optimizer(module.parameters())
             for p in module.parameters():  # left over from a step before
