@@ -106,18 +106,31 @@ train_until = LoopExercise(
 )
 
 
-def _step(model, optimizer, images, labels, loss_of=F.cross_entropy):
-    """A step; the accuracy from before it."""
-    logits = model(images)
-    loss = loss_of(logits, labels)
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
+def _accuracy(logits, labels):
     return (logits.argmax(dim=-1) == labels).float().mean().item()
 
 
 def _enough(accuracies, goal, last):
     return len(accuracies) >= last and sum(accuracies[-last:]) / last >= goal
+
+
+def _loop(model, optimizer, batches, stop, loss_of=F.cross_entropy, clear=True):
+    """The loop, until stop(accuracies)."""
+    accuracies = []
+    for images, labels in batches:
+        logits = model(images)
+        if clear:
+            optimizer.zero_grad()
+        loss_of(logits, labels).backward()
+        optimizer.step()
+        accuracies.append(_accuracy(logits, labels))
+        if stop(accuracies):
+            break
+    return accuracies
+
+
+def _learns_by(model, optimizer, batches, goal, last, **changed):
+    return _loop(model, optimizer, batches, lambda told: _enough(told, goal, last), **changed)
 
 
 @train_until.mistake(
@@ -127,9 +140,9 @@ def _enough(accuracies, goal, last):
 def after_the_step(model, optimizer, batches, goal, last):
     accuracies = []
     for images, labels in batches:
-        _step(model, optimizer, images, labels)
+        _loop(model, optimizer, [(images, labels)], bool)
         with torch.no_grad():
-            accuracies.append((model(images).argmax(-1) == labels).float().mean().item())
+            accuracies.append(_accuracy(model(images), labels))
         if _enough(accuracies, goal, last):
             break
     return accuracies
@@ -140,12 +153,7 @@ def after_the_step(model, optimizer, batches, goal, last):
     accuracies is the mean taken?"""
 )
 def stops_at_one_batch(model, optimizer, batches, goal, last):
-    accuracies = []
-    for images, labels in batches:
-        accuracies.append(_step(model, optimizer, images, labels))
-        if accuracies[-1] >= goal:
-            break
-    return accuracies
+    return _loop(model, optimizer, batches, lambda told: told[-1] >= goal)
 
 
 @train_until.mistake(
@@ -153,13 +161,10 @@ def stops_at_one_batch(model, optimizer, batches, goal, last):
     the beginning stop the training. What else must hold?"""
 )
 def does_not_wait(model, optimizer, batches, goal, last):
-    accuracies = []
-    for images, labels in batches:
-        accuracies.append(_step(model, optimizer, images, labels))
-        recent = accuracies[-last:]
-        if sum(recent) / len(recent) >= goal:
-            break
-    return accuracies
+    def stop(told):
+        return sum(told[-last:]) / len(told[-last:]) >= goal
+
+    return _loop(model, optimizer, batches, stop)
 
 
 @train_until.mistake(
@@ -167,12 +172,10 @@ def does_not_wait(model, optimizer, batches, goal, last):
     loop runs on long after the model can do it. Which ones count?"""
 )
 def mean_of_all(model, optimizer, batches, goal, last):
-    accuracies = []
-    for images, labels in batches:
-        accuracies.append(_step(model, optimizer, images, labels))
-        if len(accuracies) >= last and sum(accuracies) / len(accuracies) >= goal:
-            break
-    return accuracies
+    def stop(told):
+        return len(told) >= last and sum(told) / len(told) >= goal
+
+    return _loop(model, optimizer, batches, stop)
 
 
 @train_until.mistake(
@@ -180,12 +183,10 @@ def mean_of_all(model, optimizer, batches, goal, last):
     mean."""
 )
 def each_of_the_last(model, optimizer, batches, goal, last):
-    accuracies = []
-    for images, labels in batches:
-        accuracies.append(_step(model, optimizer, images, labels))
-        if len(accuracies) >= last and min(accuracies[-last:]) >= goal:
-            break
-    return accuracies
+    def stop(told):
+        return len(told) >= last and min(told[-last:]) >= goal
+
+    return _loop(model, optimizer, batches, stop)
 
 
 @train_until.mistake(
@@ -193,19 +194,17 @@ def each_of_the_last(model, optimizer, batches, goal, last):
     What does "or more" say?"""
 )
 def above_the_goal(model, optimizer, batches, goal, last):
-    accuracies = []
-    for images, labels in batches:
-        accuracies.append(_step(model, optimizer, images, labels))
-        if len(accuracies) >= last and sum(accuracies[-last:]) / last > goal:
-            break
-    return accuracies
+    def stop(told):
+        return len(told) >= last and sum(told[-last:]) / last > goal
+
+    return _loop(model, optimizer, batches, stop)
 
 
 @train_until.mistake(
     """Yours never stops before the batches end. With an endless iterator it never stops at all."""
 )
 def never_stops(model, optimizer, batches, goal, last):
-    return [_step(model, optimizer, images, labels) for images, labels in batches]
+    return _loop(model, optimizer, batches, lambda told: False)
 
 
 @train_until.mistake(
@@ -215,14 +214,10 @@ def never_stops(model, optimizer, batches, goal, last):
 def stops_before_the_step(model, optimizer, batches, goal, last):
     accuracies = []
     for images, labels in batches:
-        logits = model(images)
-        accuracies.append((logits.argmax(-1) == labels).float().mean().item())
+        accuracies.append(_accuracy(model(images), labels))
         if _enough(accuracies, goal, last):
             break
-        loss = F.cross_entropy(logits, labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        _loop(model, optimizer, [(images, labels)], bool)
     return accuracies
 
 
@@ -232,10 +227,10 @@ def stops_before_the_step(model, optimizer, batches, goal, last):
 )
 def one_batch_late(model, optimizer, batches, goal, last):
     accuracies = []
-    for images, labels in batches:
+    for batch in batches:
         if _enough(accuracies, goal, last):
             break
-        accuracies.append(_step(model, optimizer, images, labels))
+        accuracies += _loop(model, optimizer, [batch], bool)
     return accuracies
 
 
@@ -244,15 +239,7 @@ def one_batch_late(model, optimizer, batches, goal, last):
     before it once more."""
 )
 def keeps_old_gradients(model, optimizer, batches, goal, last):
-    accuracies = []
-    for images, labels in batches:
-        logits = model(images)
-        F.cross_entropy(logits, labels).backward()
-        optimizer.step()
-        accuracies.append((logits.argmax(-1) == labels).float().mean().item())
-        if _enough(accuracies, goal, last):
-            break
-    return accuracies
+    return _learns_by(model, optimizer, batches, goal, last, clear=False)
 
 
 @train_until.mistake(
@@ -262,8 +249,7 @@ def keeps_old_gradients(model, optimizer, batches, goal, last):
 def never_learns(model, optimizer, batches, goal, last):
     accuracies = []
     for images, labels in batches:
-        logits = model(images)
-        accuracies.append((logits.argmax(-1) == labels).float().mean().item())
+        accuracies.append(_accuracy(model(images), labels))
         if _enough(accuracies, goal, last):
             break
     return accuracies
@@ -274,17 +260,14 @@ def never_learns(model, optimizer, batches, goal, last):
     right."""
 )
 def returns_losses(model, optimizer, batches, goal, last):
-    accuracies, losses = [], []
-    for images, labels in batches:
-        logits = model(images)
+    losses = []
+
+    def loss_of(logits, labels):
         loss = F.cross_entropy(logits, labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
         losses.append(loss.item())
-        accuracies.append((logits.argmax(-1) == labels).float().mean().item())
-        if _enough(accuracies, goal, last):
-            break
+        return loss
+
+    _learns_by(model, optimizer, batches, goal, last, loss_of=loss_of)
     return losses
 
 
@@ -293,12 +276,14 @@ def returns_losses(model, optimizer, batches, goal, last):
     the size of the batch."""
 )
 def counts_images(model, optimizer, batches, goal, last):
-    counts = []
-    for images, labels in batches:
-        counts.append(_step(model, optimizer, images, labels) * len(images))
-        if _enough([c / len(images) for c in counts], goal, last):
-            break
-    return counts
+    sizes = []
+
+    def loss_of(logits, labels):
+        sizes.append(len(labels))
+        return F.cross_entropy(logits, labels)
+
+    told = _learns_by(model, optimizer, batches, goal, last, loss_of=loss_of)
+    return [accuracy * size for accuracy, size in zip(told, sizes)]
 
 
 @train_until.mistake(
@@ -306,21 +291,10 @@ def counts_images(model, optimizer, batches, goal, last):
     `last` times too early."""
 )
 def sum_of_the_last(model, optimizer, batches, goal, last):
-    accuracies = []
-    for images, labels in batches:
-        accuracies.append(_step(model, optimizer, images, labels))
-        if len(accuracies) >= last and sum(accuracies[-last:]) >= goal:
-            break
-    return accuracies
+    def stop(told):
+        return len(told) >= last and sum(told[-last:]) >= goal
 
-
-def _learns_by(model, optimizer, batches, goal, last, loss_of):
-    accuracies = []
-    for images, labels in batches:
-        accuracies.append(_step(model, optimizer, images, labels, loss_of))
-        if _enough(accuracies, goal, last):
-            break
-    return accuracies
+    return _loop(model, optimizer, batches, stop)
 
 
 @train_until.mistake(
@@ -331,7 +305,7 @@ def sums_the_losses(model, optimizer, batches, goal, last):
     def loss_of(logits, labels):
         return F.cross_entropy(logits, labels, reduction="sum")
 
-    return _learns_by(model, optimizer, batches, goal, last, loss_of)
+    return _learns_by(model, optimizer, batches, goal, last, loss_of=loss_of)
 
 
 @train_until.mistake(
@@ -342,7 +316,7 @@ def softmax_twice(model, optimizer, batches, goal, last):
     def loss_of(logits, labels):
         return F.cross_entropy(logits.softmax(dim=-1), labels)
 
-    return _learns_by(model, optimizer, batches, goal, last, loss_of)
+    return _learns_by(model, optimizer, batches, goal, last, loss_of=loss_of)
 
 
 @train_until.mistake(
@@ -350,7 +324,7 @@ def softmax_twice(model, optimizer, batches, goal, last):
     what is left after the goal should stay in it. When is a batch needed?"""
 )
 def draws_all_first(model, optimizer, batches, goal, last):
-    return _learns_by(model, optimizer, list(batches), goal, last, F.cross_entropy)
+    return _learns_by(model, optimizer, list(batches), goal, last)
 
 
 @train_until.mistake(
@@ -367,13 +341,8 @@ def clears_once(model, optimizer, batches, goal, last):
     from before. When should they be zero?"""
 )
 def clears_afterwards(model, optimizer, batches, goal, last):
-    accuracies = []
-    for images, labels in batches:
-        logits = model(images)
-        F.cross_entropy(logits, labels).backward()
-        optimizer.step()
-        optimizer.zero_grad()
-        accuracies.append((logits.argmax(-1) == labels).float().mean().item())
-        if _enough(accuracies, goal, last):
-            break
-    return accuracies
+    def stop(told):
+        optimizer.zero_grad()  # the step is done
+        return _enough(told, goal, last)
+
+    return _loop(model, optimizer, batches, stop, clear=False)
