@@ -282,15 +282,6 @@ class LePEOnItsSide(_Parts):
 
 
 @CrossShapedAttention.mistake(
-    """You cut the map into `width` stripes. `width` is how many columns or rows *one* stripe
-    has."""
-)
-class SoManyStripes(_Parts):
-    def sizes(self, H, W):
-        return (H, W // self.width), (H // self.width, W)
-
-
-@CrossShapedAttention.mistake(
     """Your stripes are cut and laid down by a reshape alone. Level ones come out right, being runs
     of whole rows; your upright ones are level too. Which function cuts a map?"""
 )
