@@ -123,32 +123,41 @@ def compare(expected, actual, dtypes: bool = True) -> list[Difference]:
 
     Without `dtypes`, float64 is as good as the float32 that is expected.
     """
+    return list(_differences(expected, actual, dtypes))
+
+
+def alike(expected, actual, dtypes: bool = True) -> bool:
+    """Whether `compare` finds nothing; it looks no further than the first difference."""
+    return next(_differences(expected, actual, dtypes), None) is None
+
+
+def _differences(expected, actual, dtypes):
     if isinstance(expected, (dict, tuple, list)):
-        return _compare_containers(expected, actual, dtypes)
-    found = _compare_leaf(expected, actual, dtypes)
-    return [found] if found else []
+        yield from _in_containers(expected, actual, dtypes)
+    elif found := _compare_leaf(expected, actual, dtypes):
+        yield found
 
 
-def _compare_containers(expected, actual, dtypes) -> list[Difference]:
+def _in_containers(expected, actual, dtypes):
     wanted = parts(expected)
     if isinstance(expected, dict) != isinstance(actual, dict) or not isinstance(
         actual, (dict, tuple, list)
     ):
-        return [Difference("", "type", f"expected a {describe(expected)}, got {describe(actual)}")]
+        text = f"expected a {describe(expected)}, got {describe(actual)}"
+        yield Difference("", "type", text)
+        return
     given = parts(actual)
-    found = []
     for where, value in wanted.items():
         if where not in given:
-            found.append(Difference(where, "missing", f"{where} is missing"))
+            yield Difference(where, "missing", f"{where} is missing")
             continue
-        for inner in compare(value, given[where], dtypes):
+        for inner in _differences(value, given[where], dtypes):
             place = _inside(where, inner.where)
             text = inner.text.removeprefix(f"{inner.where}: ")
-            found.append(Difference(place, inner.kind, f"{place}: {text}"))
+            yield Difference(place, inner.kind, f"{place}: {text}")
     if not isinstance(expected, dict) and len(given) > len(wanted):
         text = f"expected {len(wanted)} values, got {len(given)}"
-        found.append(Difference("", "shape", text))
-    return found
+        yield Difference("", "shape", text)
 
 
 def _inside(outer: str, inner: str) -> str:

@@ -107,7 +107,7 @@ class ModuleExercise(Exercise):
             values = []
             with torch.random.fork_rng(devices=[]):  # the notebook's own draws stay what they are
                 for seed in range(SEEDS):
-                    torch.manual_seed(seed)
+                    torch.default_generator.manual_seed(seed)
                     made = dict(answer(**arguments).named_parameters())
                     values.append(made[name].detach().flatten())
             values = torch.cat(values).double().numpy()
@@ -269,7 +269,7 @@ class Probe:
             return self._results(arguments, inputs)
 
     def _results(self, arguments, inputs):
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)
         weights = _stirred(self.reference(**arguments).state_dict())
         module = self.cls(**arguments)
         module.load_state_dict(weights)
@@ -293,7 +293,7 @@ class Probe:
     def _with_gradients(self, module, inputs) -> dict:
         """The output in training mode, and the gradients of a fixed weighted sum of it."""
         inputs = [_leaf(x) for x in inputs]
-        torch.manual_seed(2)  # of dropout
+        torch.default_generator.manual_seed(2)  # of dropout
         out = module(*inputs)
         several = out if isinstance(out, (tuple, list)) else (out,)
         results = [t for t in several if torch.is_tensor(t)]
@@ -345,7 +345,7 @@ def _stirred(weights: dict) -> dict:
 
 
 def _output(module, inputs):
-    torch.manual_seed(2)
+    torch.default_generator.manual_seed(2)
     with torch.no_grad():
         return module(*inputs)
 

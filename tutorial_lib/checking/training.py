@@ -24,14 +24,14 @@ class TrainingExercise(Exercise):
         @torch.random.fork_rng(devices=[])
         def train(model, optimizer, batches):
             """The losses of some steps, and the weights after them."""
-            torch.manual_seed(0)
+            torch.default_generator.manual_seed(0)
             module = model().eval()  # training mode is the step's business
             state = optimizer(module.parameters())
             for p in module.parameters():  # left over from a step before
                 p.grad = torch.ones_like(p)
             found = {}
             for number, batch in enumerate(batches, 1):
-                torch.manual_seed(number)  # of dropout
+                torch.default_generator.manual_seed(number)  # of dropout
                 loss = answer(module, state, *batch)
                 _without_graph(loss)
                 found[f"loss of step {number}"] = torch.as_tensor(loss).detach().float()

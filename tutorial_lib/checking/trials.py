@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tutorial_lib.checking.comparing import Difference, compare, describe
+from tutorial_lib.checking.comparing import Difference, alike, compare, describe
 from tutorial_lib.checking.layouts import duplicate, joined, strided, tensors
 from tutorial_lib.checking.running import Outcome, OutOfTime, call, limited_memory
 
@@ -173,7 +173,7 @@ def same_outcome(trial: Trial, function: Callable, seconds: float, texts: bool =
         return same and (not texts or str(error) == str(trial.outcome.error))
     if other.changed != trial.outcome.changed:
         return False
-    if compare(other.value, trial.outcome.value, trial.dtypes):
+    if not alike(other.value, trial.outcome.value, trial.dtypes):
         return False
     return not wrong_gradients(other, trial.outcome, LAYOUTS[trial.layout] is joined)
 

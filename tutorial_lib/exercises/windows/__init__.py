@@ -4,7 +4,7 @@ from tutorial_lib.exercises import in_files
 
 FILES = {  # in the order of the chapter: an exercise and the file that holds it
     "window_partition": "partition",
-    "window_reverse": "partition",
+    "window_reverse": "reversing",
     "shift_mask": "masks",
     "shifted_attention": "shifting",
     "WindowAttention": "attention",

@@ -250,15 +250,6 @@ class KeysAsk(_Parts):
 
 
 @WindowAttention.mistake(
-    """There is no softmax: your weights are scores, negative ones too. What turns scores into
-    shares?"""
-)
-class WithoutSoftmax(_Parts):
-    def weights(self, scores, mask):
-        return scores if mask is None else scores.masked_fill(~mask[:, None], 0)
-
-
-@WindowAttention.mistake(
     """to_out is made and never called. What does the attention's output pass at the end?"""
 )
 class SkipsTheOutput(_Parts):
@@ -288,35 +279,12 @@ class SplitsByReshape(_Parts):
 
 
 @WindowAttention.mistake(
-    """Tokens attend across windows: the windows of an image are joined before the scores are made.
-    Whom may a token hear?"""
-)
-class AcrossWindows(_Parts):
-    def forward(self, windows, mask=None):
-        q, k, v = self.q_k_v(windows)
-        n = windows.shape[1]
-        joined = [x.transpose(1, 2).flatten(2, 3)[:, None] for x in (q, k, v)]
-        scores = self.raw(*joined[:2])  # (B, 1, heads, n N, n N)
-        bias = self.added().repeat(1, n, n)
-        z = (scores + bias).softmax(-1) @ joined[2]
-        return self.out(z[:, 0].unflatten(2, (n, -1)).transpose(1, 2))
-
-
-@WindowAttention.mistake(
     """Your mask is the wrong way round: those who may attend get a very low score. What does True
     mean in the mask?"""
 )
 class LowScoresTheWrongWay(_Parts):
     def hide(self, scores, mask):
         return scores if mask is None else scores.masked_fill(mask[:, None], -1e9)
-
-
-@WindowAttention.mistake(
-    """All heads add the same bias, the mean over the table's rows. Each head has a row."""
-)
-class MeanBias(_Parts):
-    def added(self):
-        return self.table.mean(dim=0)[self.index]
 
 
 @WindowAttention.mistake(
@@ -327,13 +295,3 @@ class FeaturesInTurn(_Parts):
     def q_k_v(self, windows):
         maps = self.to_q, self.to_k, self.to_v
         return tuple(to(windows).unflatten(-1, (-1, self.heads)).movedim(-1, 2) for to in maps)
-
-
-@WindowAttention.mistake(
-    """Keys and values are exchanged: you compare with what to_v gives and hand on what to_k gives.
-    Which of the two is asked, and which is heard?"""
-)
-class KeysForValues(_Parts):
-    def q_k_v(self, windows):
-        q, k, v = super().q_k_v(windows)
-        return q, v, k

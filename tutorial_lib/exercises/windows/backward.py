@@ -254,19 +254,6 @@ def first_image_alone(dZ, x, P, window, shift):
 
 
 @biased_attention_backward.mistake(
-    """The table has learned from the first window alone. Who else has used it?"""
-)
-def first_window_alone(dZ, x, P, window, shift):
-    def only_first(dP, P):
-        dS = softmax_backward(dP, P)
-        dS[:, 1:] = 0
-        return dS
-
-    first = _back(dZ, x, P, window, shift, softmax=only_first)["dtable"]
-    return _back(dZ, x, P, window, shift) | {"dtable": first}
-
-
-@biased_attention_backward.mistake(
     """You leave the softmax out on the way back: dP goes on as if it were the scores' gradient.
     Which function leads from the weights back to the scores?"""
 )

@@ -158,15 +158,6 @@ class HeightForWidth(_Parts):
 
 
 @CrossShapedAttention.mistake(
-    """Your stripes are windows of width × width tokens. How high is an upright stripe, and how
-    wide a level one?"""
-)
-class SquareWindows(_Parts):
-    def sizes(self, H, W):
-        return (self.width, self.width), (self.width, self.width)
-
-
-@CrossShapedAttention.mistake(
     """Neither half has LePE: two tokens of a stripe that change places get each other's output,
     and nothing says who stands beside whom. What is added to what attention gives?"""
 )
@@ -184,14 +175,6 @@ class LevelWithoutLePE(_Parts):
 
 
 @CrossShapedAttention.mistake(
-    """The upright half has no LePE. Each half has one of its own: where do you call the first?"""
-)
-class UprightWithoutLePE(_Parts):
-    def with_lepe(self, z, q, k, v, lepe, rows, columns):
-        return z if lepe is self.upright_lepe else z + lepe(v, rows, columns)
-
-
-@CrossShapedAttention.mistake(
     """The two LePEs have changed places: the upright half calls level_lepe. Right if they were
     the same; they are not."""
 )
@@ -199,14 +182,6 @@ class LePEsExchanged(_Parts):
     def with_lepe(self, z, q, k, v, lepe, rows, columns):
         other = self.level_lepe if lepe is self.upright_lepe else self.upright_lepe
         return z + other(v, rows, columns)
-
-
-@CrossShapedAttention.mistake(
-    """Your LePE reads the queries. What does a token say, its query or its value?"""
-)
-class LePEOfTheQueries(_Parts):
-    def with_lepe(self, z, q, k, v, lepe, rows, columns):
-        return z + lepe(q, rows, columns)
 
 
 @CrossShapedAttention.mistake(
@@ -240,26 +215,12 @@ class LePEOfTheOutput(_Parts):
 
 
 @CrossShapedAttention.mistake(
-    """Your LePE runs over the values before attention reads them, and its result takes part in
-    the attention. It should be added beside it: what does attention mix, the values or something
-    else?"""
-)
-class LePEBeforeAttention(_Parts):
-    def with_lepe(self, z, q, k, v, lepe, rows, columns):
-        return self.attend(q, k, v + lepe(v, rows, columns))
-
-
-@CrossShapedAttention.mistake(
     """One LePE serves both halves of yours. Upright and level stripes have one each: which of the
     two do you never call?"""
 )
 class OneLePEForBoth(_Parts):
-    def forward(self, x):
-        upright, level = zip(*(self.halves(to(x)) for to in (self.to_q, self.to_k, self.to_v)))
-        H, W = x.shape[1:3]
-        upright = self.in_stripes(*upright, self.upright_lepe, H, self.width)
-        level = self.in_stripes(*level, self.upright_lepe, self.width, W)
-        return self.out(self.join(upright, level))
+    def with_lepe(self, z, q, k, v, lepe, rows, columns):
+        return z + self.upright_lepe(v, rows, columns)
 
 
 @CrossShapedAttention.mistake(
@@ -282,21 +243,6 @@ class LePEOverTheMap(_Parts):
 class AllHeadsInEachHalf(_Parts):
     def attend(self, q, k, v):
         return _attention(q, k, v, self.heads)
-
-
-@CrossShapedAttention.mistake("""Each half of yours is one head. How many heads has a half?""")
-class OneHeadInEachHalf(_Parts):
-    def attend(self, q, k, v):
-        return _attention(q, k, v, 1)
-
-
-@CrossShapedAttention.mistake(
-    """You deal the features out in turn, even ones to the upright half, odd ones to the level
-    half. The task gives the upright half the first dim / 2."""
-)
-class FeaturesInTurn(_Parts):
-    def halves(self, t):
-        return t[..., ::2], t[..., 1::2]
 
 
 @CrossShapedAttention.mistake(
@@ -322,13 +268,8 @@ class SkipsTheOutput(_Parts):
     stripes first. Which axis should hold the stripes when attention is called?"""
 )
 class OverTheWholeMap(_Parts):
-    def in_stripes(self, q, k, v, lepe, rows, columns):
-        B, H, W = q.shape[:3]
-        z = self.attend(*(t.flatten(1, 2) for t in (q, k, v))).unflatten(1, (H, W))
-        z = window_partition(z, rows, columns).flatten(0, 1)
-        v = window_partition(v, rows, columns).flatten(0, 1)
-        z = z + lepe(v, rows, columns)
-        return window_reverse(z.unflatten(0, (B, -1)), rows, columns, H, W)
+    def sizes(self, H, W):
+        return (H, W), (H, W)
 
 
 @CrossShapedAttention.mistake(
@@ -338,66 +279,6 @@ class OverTheWholeMap(_Parts):
 class LePEOnItsSide(_Parts):
     def with_lepe(self, z, q, k, v, lepe, rows, columns):
         return z + lepe(v, columns, rows)
-
-
-@CrossShapedAttention.mistake(
-    """Your LePE reads the tokens that came in. What does a token say in attention, itself or its
-    value?"""
-)
-class LePEOfTheTokens(_Parts):
-    def forward(self, x):
-        self.came_in = dict(zip((self.upright_lepe, self.level_lepe), x.chunk(2, dim=-1)))
-        return super().forward(x)
-
-    def with_lepe(self, z, q, k, v, lepe, rows, columns):
-        x = window_partition(self.came_in[lepe], rows, columns).flatten(0, 1)
-        return z + lepe(x, rows, columns)
-
-
-@CrossShapedAttention.mistake(
-    """LePE is all that your halves give: the attention is lost. LePE is added to it."""
-)
-class LePEAlone(_Parts):
-    def with_lepe(self, z, q, k, v, lepe, rows, columns):
-        return lepe(v, rows, columns)
-
-
-@CrossShapedAttention.mistake(
-    """You divide by the root of the half's width. A half has several heads: how long are the
-    queries of one?"""
-)
-class ScalesByTheHalf(_Parts):
-    def attend(self, q, k, v):
-        heads = self.heads // 2
-        return super().attend(q / heads**0.5, k, v)
-
-
-@CrossShapedAttention.mistake(
-    """Your softmax runs over the queries: the weights of a key sum to one, and those of a query do
-    not. Over whom does a token share out its attention?"""
-)
-class SoftmaxOverQueries(_Parts):
-    def attend(self, q, k, v):
-        q, k, v = (split_heads(t, self.heads // 2) for t in (q, k, v))
-        return merge_heads((q @ k.mT / q.shape[-1] ** 0.5).softmax(dim=-2) @ v)
-
-
-@CrossShapedAttention.mistake(
-    """Your stripes are one token wide, whatever `width` says. How many columns has an upright
-    one?"""
-)
-class ThinStripes(_Parts):
-    def sizes(self, H, W):
-        return (H, 1), (1, W)
-
-
-@CrossShapedAttention.mistake(
-    """You cut the map into `width` stripes. `width` is how many columns or rows *one* stripe
-    has."""
-)
-class SoManyStripes(_Parts):
-    def sizes(self, H, W):
-        return (H, W // self.width), (H // self.width, W)
 
 
 @CrossShapedAttention.mistake(

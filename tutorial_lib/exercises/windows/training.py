@@ -4,31 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tutorial_lib.checking.training import TrainingExercise
-
-
-class LoopExercise(TrainingExercise):
-    """An exercise whose reference is a whole loop: what it returns and the weights are compared."""
-
-    def as_function(self, answer):
-        @torch.random.fork_rng(devices=[])
-        def train(model, optimizer, batches, goal, last):
-            torch.manual_seed(0)
-            module = model()
-            state = optimizer(module.parameters())
-            for p in module.parameters():  # left over from a step before
-                p.grad = torch.ones_like(p)
-            stream = iter(batches)
-            told = answer(module, state, stream, goal, last)
-            if isinstance(told, list) and any(map(torch.is_tensor, told)):
-                raise TypeError("the list holds tensors, expected floats: `.item()` gives one")
-            return {
-                "accuracies": torch.as_tensor(told, dtype=torch.float32),
-                "batches that are left": sum(1 for _ in stream),
-                "weights": {name: p.detach().clone() for name, p in module.named_parameters()},
-            }
-
-        return train
+from tutorial_lib.exercises.windows.loops import LoopExercise
 
 
 def train_until(model, optimizer, batches, goal, last):
@@ -73,21 +49,16 @@ def adam(parameters):
 def loops(rng):
     for optimizer, B, count, goal, last in [
         (sgd, 4, 3, 1.1, 2),  # no goal is reached
-        (adam, 4, 30, 1.0, 3),
-        (adam, 8, 30, 0.75, 1),
-        (sgd, 4, 30, 0.9, 5),
-        (adam, 8, 12, 0.0, 4),
+        (adam, 4, 14, 1.0, 3),
+        (adam, 8, 6, 0.75, 1),
+        (sgd, 4, 14, 0.8, 5),
+        (adam, 8, 6, 0.0, 4),
     ]:
         direction = torch.from_numpy(rng.normal(size=3)).float()
         images = torch.from_numpy(rng.normal(size=(count, B, 3))).float()
         labels = (images @ direction > 0).long()
-        yield dict(
-            model=small,
-            optimizer=optimizer,
-            batches=list(zip(images, labels)),
-            goal=goal,
-            last=last,
-        )
+        batches = list(zip(images, labels))
+        yield dict(model=small, optimizer=optimizer, batches=batches, goal=goal, last=last)
 
 
 train_until = LoopExercise(
@@ -106,18 +77,31 @@ train_until = LoopExercise(
 )
 
 
-def _step(model, optimizer, images, labels, loss_of=F.cross_entropy):
-    """A step; the accuracy from before it."""
-    logits = model(images)
-    loss = loss_of(logits, labels)
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
+def _accuracy(logits, labels):
     return (logits.argmax(dim=-1) == labels).float().mean().item()
 
 
 def _enough(accuracies, goal, last):
     return len(accuracies) >= last and sum(accuracies[-last:]) / last >= goal
+
+
+def _loop(model, optimizer, batches, stop, loss_of=F.cross_entropy, clear=True):
+    """The loop, until stop(accuracies)."""
+    accuracies = []
+    for images, labels in batches:
+        logits = model(images)
+        if clear:
+            optimizer.zero_grad()
+        loss_of(logits, labels).backward()
+        optimizer.step()
+        accuracies.append(_accuracy(logits, labels))
+        if stop(accuracies):
+            break
+    return accuracies
+
+
+def _learns_by(model, optimizer, batches, goal, last, **changed):
+    return _loop(model, optimizer, batches, lambda told: _enough(told, goal, last), **changed)
 
 
 @train_until.mistake(
@@ -127,9 +111,9 @@ def _enough(accuracies, goal, last):
 def after_the_step(model, optimizer, batches, goal, last):
     accuracies = []
     for images, labels in batches:
-        _step(model, optimizer, images, labels)
+        _loop(model, optimizer, [(images, labels)], bool)
         with torch.no_grad():
-            accuracies.append((model(images).argmax(-1) == labels).float().mean().item())
+            accuracies.append(_accuracy(model(images), labels))
         if _enough(accuracies, goal, last):
             break
     return accuracies
@@ -140,12 +124,7 @@ def after_the_step(model, optimizer, batches, goal, last):
     accuracies is the mean taken?"""
 )
 def stops_at_one_batch(model, optimizer, batches, goal, last):
-    accuracies = []
-    for images, labels in batches:
-        accuracies.append(_step(model, optimizer, images, labels))
-        if accuracies[-1] >= goal:
-            break
-    return accuracies
+    return _loop(model, optimizer, batches, lambda told: told[-1] >= goal)
 
 
 @train_until.mistake(
@@ -153,13 +132,10 @@ def stops_at_one_batch(model, optimizer, batches, goal, last):
     the beginning stop the training. What else must hold?"""
 )
 def does_not_wait(model, optimizer, batches, goal, last):
-    accuracies = []
-    for images, labels in batches:
-        accuracies.append(_step(model, optimizer, images, labels))
-        recent = accuracies[-last:]
-        if sum(recent) / len(recent) >= goal:
-            break
-    return accuracies
+    def stop(told):
+        return sum(told[-last:]) / len(told[-last:]) >= goal
+
+    return _loop(model, optimizer, batches, stop)
 
 
 @train_until.mistake(
@@ -167,12 +143,10 @@ def does_not_wait(model, optimizer, batches, goal, last):
     loop runs on long after the model can do it. Which ones count?"""
 )
 def mean_of_all(model, optimizer, batches, goal, last):
-    accuracies = []
-    for images, labels in batches:
-        accuracies.append(_step(model, optimizer, images, labels))
-        if len(accuracies) >= last and sum(accuracies) / len(accuracies) >= goal:
-            break
-    return accuracies
+    def stop(told):
+        return len(told) >= last and sum(told) / len(told) >= goal
+
+    return _loop(model, optimizer, batches, stop)
 
 
 @train_until.mistake(
@@ -180,12 +154,10 @@ def mean_of_all(model, optimizer, batches, goal, last):
     mean."""
 )
 def each_of_the_last(model, optimizer, batches, goal, last):
-    accuracies = []
-    for images, labels in batches:
-        accuracies.append(_step(model, optimizer, images, labels))
-        if len(accuracies) >= last and min(accuracies[-last:]) >= goal:
-            break
-    return accuracies
+    def stop(told):
+        return len(told) >= last and min(told[-last:]) >= goal
+
+    return _loop(model, optimizer, batches, stop)
 
 
 @train_until.mistake(
@@ -193,19 +165,17 @@ def each_of_the_last(model, optimizer, batches, goal, last):
     What does "or more" say?"""
 )
 def above_the_goal(model, optimizer, batches, goal, last):
-    accuracies = []
-    for images, labels in batches:
-        accuracies.append(_step(model, optimizer, images, labels))
-        if len(accuracies) >= last and sum(accuracies[-last:]) / last > goal:
-            break
-    return accuracies
+    def stop(told):
+        return len(told) >= last and sum(told[-last:]) / last > goal
+
+    return _loop(model, optimizer, batches, stop)
 
 
 @train_until.mistake(
     """Yours never stops before the batches end. With an endless iterator it never stops at all."""
 )
 def never_stops(model, optimizer, batches, goal, last):
-    return [_step(model, optimizer, images, labels) for images, labels in batches]
+    return _loop(model, optimizer, batches, lambda told: False)
 
 
 @train_until.mistake(
@@ -215,14 +185,10 @@ def never_stops(model, optimizer, batches, goal, last):
 def stops_before_the_step(model, optimizer, batches, goal, last):
     accuracies = []
     for images, labels in batches:
-        logits = model(images)
-        accuracies.append((logits.argmax(-1) == labels).float().mean().item())
+        accuracies.append(_accuracy(model(images), labels))
         if _enough(accuracies, goal, last):
             break
-        loss = F.cross_entropy(logits, labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        _loop(model, optimizer, [(images, labels)], bool)
     return accuracies
 
 
@@ -232,10 +198,10 @@ def stops_before_the_step(model, optimizer, batches, goal, last):
 )
 def one_batch_late(model, optimizer, batches, goal, last):
     accuracies = []
-    for images, labels in batches:
+    for batch in batches:
         if _enough(accuracies, goal, last):
             break
-        accuracies.append(_step(model, optimizer, images, labels))
+        accuracies += _loop(model, optimizer, [batch], bool)
     return accuracies
 
 
@@ -244,15 +210,7 @@ def one_batch_late(model, optimizer, batches, goal, last):
     before it once more."""
 )
 def keeps_old_gradients(model, optimizer, batches, goal, last):
-    accuracies = []
-    for images, labels in batches:
-        logits = model(images)
-        F.cross_entropy(logits, labels).backward()
-        optimizer.step()
-        accuracies.append((logits.argmax(-1) == labels).float().mean().item())
-        if _enough(accuracies, goal, last):
-            break
-    return accuracies
+    return _learns_by(model, optimizer, batches, goal, last, clear=False)
 
 
 @train_until.mistake(
@@ -262,8 +220,7 @@ def keeps_old_gradients(model, optimizer, batches, goal, last):
 def never_learns(model, optimizer, batches, goal, last):
     accuracies = []
     for images, labels in batches:
-        logits = model(images)
-        accuracies.append((logits.argmax(-1) == labels).float().mean().item())
+        accuracies.append(_accuracy(model(images), labels))
         if _enough(accuracies, goal, last):
             break
     return accuracies
@@ -274,17 +231,14 @@ def never_learns(model, optimizer, batches, goal, last):
     right."""
 )
 def returns_losses(model, optimizer, batches, goal, last):
-    accuracies, losses = [], []
-    for images, labels in batches:
-        logits = model(images)
+    losses = []
+
+    def loss_of(logits, labels):
         loss = F.cross_entropy(logits, labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
         losses.append(loss.item())
-        accuracies.append((logits.argmax(-1) == labels).float().mean().item())
-        if _enough(accuracies, goal, last):
-            break
+        return loss
+
+    _learns_by(model, optimizer, batches, goal, last, loss_of=loss_of)
     return losses
 
 
@@ -293,34 +247,14 @@ def returns_losses(model, optimizer, batches, goal, last):
     the size of the batch."""
 )
 def counts_images(model, optimizer, batches, goal, last):
-    counts = []
-    for images, labels in batches:
-        counts.append(_step(model, optimizer, images, labels) * len(images))
-        if _enough([c / len(images) for c in counts], goal, last):
-            break
-    return counts
+    sizes = []
 
+    def loss_of(logits, labels):
+        sizes.append(len(labels))
+        return F.cross_entropy(logits, labels)
 
-@train_until.mistake(
-    """You compare the sum of the last accuracies with the goal, not their mean: training stops
-    `last` times too early."""
-)
-def sum_of_the_last(model, optimizer, batches, goal, last):
-    accuracies = []
-    for images, labels in batches:
-        accuracies.append(_step(model, optimizer, images, labels))
-        if len(accuracies) >= last and sum(accuracies[-last:]) >= goal:
-            break
-    return accuracies
-
-
-def _learns_by(model, optimizer, batches, goal, last, loss_of):
-    accuracies = []
-    for images, labels in batches:
-        accuracies.append(_step(model, optimizer, images, labels, loss_of))
-        if _enough(accuracies, goal, last):
-            break
-    return accuracies
+    told = _learns_by(model, optimizer, batches, goal, last, loss_of=loss_of)
+    return [accuracy * size for accuracy, size in zip(told, sizes)]
 
 
 @train_until.mistake(
@@ -331,7 +265,7 @@ def sums_the_losses(model, optimizer, batches, goal, last):
     def loss_of(logits, labels):
         return F.cross_entropy(logits, labels, reduction="sum")
 
-    return _learns_by(model, optimizer, batches, goal, last, loss_of)
+    return _learns_by(model, optimizer, batches, goal, last, loss_of=loss_of)
 
 
 @train_until.mistake(
@@ -342,7 +276,7 @@ def softmax_twice(model, optimizer, batches, goal, last):
     def loss_of(logits, labels):
         return F.cross_entropy(logits.softmax(dim=-1), labels)
 
-    return _learns_by(model, optimizer, batches, goal, last, loss_of)
+    return _learns_by(model, optimizer, batches, goal, last, loss_of=loss_of)
 
 
 @train_until.mistake(
@@ -350,16 +284,7 @@ def softmax_twice(model, optimizer, batches, goal, last):
     what is left after the goal should stay in it. When is a batch needed?"""
 )
 def draws_all_first(model, optimizer, batches, goal, last):
-    return _learns_by(model, optimizer, list(batches), goal, last, F.cross_entropy)
-
-
-@train_until.mistake(
-    """Gradients are cleared once, before the loop: from the second step on, `backward` adds to
-    those of the steps before. When should they be zero?"""
-)
-def clears_once(model, optimizer, batches, goal, last):
-    optimizer.zero_grad()
-    return keeps_old_gradients(model, optimizer, batches, goal, last)
+    return _learns_by(model, optimizer, list(batches), goal, last)
 
 
 @train_until.mistake(
@@ -367,13 +292,8 @@ def clears_once(model, optimizer, batches, goal, last):
     from before. When should they be zero?"""
 )
 def clears_afterwards(model, optimizer, batches, goal, last):
-    accuracies = []
-    for images, labels in batches:
-        logits = model(images)
-        F.cross_entropy(logits, labels).backward()
-        optimizer.step()
-        optimizer.zero_grad()
-        accuracies.append((logits.argmax(-1) == labels).float().mean().item())
-        if _enough(accuracies, goal, last):
-            break
-    return accuracies
+    def stop(told):
+        optimizer.zero_grad()  # the step is done
+        return _enough(told, goal, last)
+
+    return _loop(model, optimizer, batches, stop, clear=False)
