@@ -51,6 +51,12 @@ class Refused(BaseException):
     """An answer did what it may not; no `except Exception` of its own catches it."""
 
 
+def _is_free(path: str) -> bool:
+    """Whether anybody may write there; a course that lies in the temporary folder is not free."""
+    free = path.startswith((tempfile.gettempdir(), "/dev/"))
+    return free and not path.startswith(f"{ROOT}{os.sep}")
+
+
 def refusal(task, statements: list[Statement]) -> str:
     """Why the source of an answer is not even run; "" if it may be."""
     for statement in statements:
@@ -101,7 +107,6 @@ def watch(task, file: str, tell: Callable[[str], None]) -> None:
     reference = _code_of(task.reference)
     closed = (*ANSWERS, reference["file"] or ANSWERS[0])
     _tell_no_lines(closed)
-    temporary = tempfile.gettempdir()
 
     def stop(why: str):
         tell(why)
@@ -126,9 +131,9 @@ def watch(task, file: str, tell: Callable[[str], None]) -> None:
                 stop(OWN.format(task.name))
             mode, flags = arguments[1], arguments[2]
             writes = set(mode or "") & set("wax+") or isinstance(flags, int) and flags & WRITING
-            if writes and not path.startswith((temporary, "/dev/")):
+            if writes and not _is_free(path):
                 stop(WRITES)
-        elif event in CHANGING and not str(arguments[0]).startswith(temporary):
+        elif event in CHANGING and not _is_free(str(arguments[0])):
             stop(WRITES)
 
     def called(frame, event, _):
