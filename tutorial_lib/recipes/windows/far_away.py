@@ -84,8 +84,8 @@ def measure(row):
 
 SOON, LONG = 400, 1600
 RATES, LOWER = (4e-3, 1e-2), (1.5e-3, 4e-3)  # peaks of the learning rate; LOWER for four blocks
-# No token hears both marks, or not in all pairs of windows. What is only summed is right three
-# times in four at the most.
+# No token hears both marks, or not in all pairs of places: the stems of Shuffle and MSG look over a
+# border, so their controls are no mere sums.
 TOO_FAR = (
     (BARS, "Swin, 2 blocks"),
     (MARKS, "neither"),
