@@ -52,7 +52,7 @@ class SwinBlock(nn.Module):
 def sizes_and_grids(rng):
     for B, H, W, dim, heads, hidden, window, shift in [
         (1, 2, 4, 2, 1, 3, 2, 0),
-        (2, 6, 9, 4, 2, 6, 3, 2),
+        (2, 8, 12, 4, 2, 6, 4, 3),
         (1, 2, 2, 4, 2, 4, 2, 1),  # one window: nothing is moved
         (1, 2, 4, 4, 2, 4, 2, 1),  # one row of windows, and one column of them
         (1, 4, 2, 2, 1, 4, 2, 1),
