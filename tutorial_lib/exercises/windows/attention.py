@@ -18,7 +18,7 @@ class WindowAttention(nn.Module):
     (heads, (2M − 1)²) that begins normal with standard deviation 0.02: what a head adds to the
     score of two tokens, by `relative_position_index(M, M)`, int (N, N) with N = M². Scores are
     divided by the root of a head's width before the bias comes to them. Nothing but the parts is
-    in the `state_dict`.
+    in the `state_dict`; `register_buffer(..., persistent=False)` keeps a buffer out.
     """
 
     def __init__(self, dim: int, heads: int, window: int):

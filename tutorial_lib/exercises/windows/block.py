@@ -20,9 +20,9 @@ class SwinBlock(nn.Module):
 
     Its parts are attention (`WindowAttention(dim, heads, window)`), feed_forward
     (`FeedForward(dim, hidden)`), around_attention and around_feed_forward (each
-    `Residual(dim, norm_first=True)`). Where one window spans the grid in a direction, nothing is
-    moved. `on_tensors` has your three functions for tensors: `on_tensors.window_partition`,
-    `.window_reverse` and `.shift_mask`.
+    `Residual(dim, norm_first=True)`). Where one window spans the grid in either direction, nothing
+    is moved, in neither. `on_tensors` has your three functions for tensors:
+    `on_tensors.window_partition`, `.window_reverse` and `.shift_mask`.
     """
 
     def __init__(self, dim: int, heads: int, hidden: int, window: int, shift: int):
