@@ -775,3 +775,25 @@ class _(Block):
                 x, lambda y: self.windows(y.roll((-s, -s), (1, 2)), mask).roll((s, s), (1, 2))
             )
         )
+
+
+@wrong(
+    "windows.SwinBlock", "each direction for itself", says="You decide for rows and columns apart"
+)
+class _(Block):
+    def forward(self, x):
+        H, W = x.shape[1:3]
+        M = self.M
+        s = [self.s if n > M else 0 for n in (H, W)]
+        piece = torch.zeros(1, H, W, 1)
+        for i, (top, bottom) in enumerate([(0, H - M), (H - M, H - s[0]), (H - s[0], H)]):
+            for j, (start, end) in enumerate([(0, W - M), (W - M, W - s[1]), (W - s[1], W)]):
+                piece[:, top:bottom, start:end] = 3 * i + j
+        piece = on_tensors.window_partition(piece, M, M)[0, ..., 0]
+        mask = piece[:, None] == piece[:, :, None]
+        back = [-t for t in s]
+        return self.rest(
+            self.around_attention(
+                x, lambda y: self.windows(y.roll(back, (1, 2)), mask).roll(s, (1, 2))
+            )
+        )

@@ -26,8 +26,8 @@ SENTENCES = {  # what Python, NumPy or PyTorch say -> what it means to whoever w
     "without brackets, or wrap the call, `lambda y: f(y, mask=mask)`.",
     r"recursion": "Your function calls itself without an end.",
     r"not aligned|mismatch|not be broadcast|cannot be multiplied|must match|shape ": "Two "
-    "shapes do not fit. Write the shape behind each line; `.T` reverses *all* axes, and a batch "
-    "has more than two.",
+    "shapes do not fit. Write the shape behind each line: which axis is missing, or elsewhere? "
+    "(`.T` reverses *all* axes, and a batch has more than two.)",
 }
 
 

@@ -263,17 +263,6 @@ class OldRegionalInFront(_Parts):
 
 
 @RegionalToLocal.mistake(
-    """You read the last of the 1 + m tokens as regional. The regional one stood in front when they
-    went in: where is it now?"""
-)
-class ReadsTheLast(_Parts):
-    def forward(self, regional, local):
-        regional, local = super().forward(regional, local)
-        x = torch.cat([regional[:, :, None], local], dim=2)
-        return x[:, :, -1], x[:, :, :-1]
-
-
-@RegionalToLocal.mistake(
     """Regions come first in yours, and the regional tokens attend to each other at the end: what
     they tell each other reaches no local token in this layer. Which step is the first?"""
 )
@@ -301,19 +290,3 @@ class LocalNormForBoth(_Parts):
 class AcrossImages(_Parts):
     def speak(self, regional):
         return super().speak(regional.flatten(0, 1)[None]).view_as(regional)
-
-
-@RegionalToLocal.mistake(
-    """Your local tokens pass the norm and the regional token that answers them does not; nor does
-    it ask. The residual goes around all 1 + m tokens: what does it normalise?"""
-)
-class AnswersWithoutNorm(_Parts):
-    def forward(self, regional, local):
-        spoken = self.speak(regional)
-        front = spoken.flatten(0, 1)[:, None]
-
-        def attend(y):
-            return self.attention(y, torch.cat([front, y], dim=1))
-
-        heard = self.around_local(local.flatten(0, 1), attend).view_as(local)
-        return self.think(spoken), self.think(heard)

@@ -166,21 +166,6 @@ def cuts_every_number(rivals, optimizer, images, labels):
 
 
 @rivals_step.mistake(
-    """You bring every gradient to norm 1, the small ones too. It should be cut to *at most* 1: what
-    happens to a gradient that is shorter?"""
-)
-def always_norm_one(rivals, optimizer, images, labels):
-    def cut(rivals):
-        for model in rivals:
-            gradients = [p.grad for p in model.parameters()]
-            norm = torch.stack([g.norm() for g in gradients]).norm()
-            for g in gradients:
-                g /= norm
-
-    return _step(rivals, optimizer, images, labels, cut=cut)
-
-
-@rivals_step.mistake(
     """Only the second model learns. Either `backward` is called once, after the loop, or the
     gradients are cleared in it: `optimizer.zero_grad()` clears those of both models."""
 )
@@ -268,20 +253,29 @@ def says_another_loss(rivals, optimizer, images, labels):
     return said
 
 
+def _in_the_loop(rivals, optimizer, images, labels, *, zeros=False, norm_of_both=False, step=True):
+    """One model after the other; with `zeros` the other's gradients are zeros meanwhile."""
+    rivals.train()
+    losses = []
+    for i, model in enumerate(rivals):
+        if i == 0 or zeros:
+            optimizer.zero_grad(set_to_none=not zeros)
+        losses.append(F.cross_entropy(model(images), labels))
+        losses[-1].backward()
+        nn.utils.clip_grad_norm_((rivals if norm_of_both else model).parameters(), 1.0)
+        if step:
+            optimizer.step()
+    if not step:
+        optimizer.step()
+    return [loss.item() for loss in losses]
+
+
 @rivals_step.mistake(
     """You cut in the loop, and over the parameters of both: when it is the second model's turn, the
     first one's gradient counts into the norm and is cut once more. Whose parameters are meant?"""
 )
 def one_norm_in_the_loop(rivals, optimizer, images, labels):
-    rivals.train()
-    optimizer.zero_grad()
-    losses = []
-    for model in rivals:
-        losses.append(F.cross_entropy(model(images), labels))
-        losses[-1].backward()
-        nn.utils.clip_grad_norm_(rivals.parameters(), 1.0)
-    optimizer.step()
-    return [loss.item() for loss in losses]
+    return _in_the_loop(rivals, optimizer, images, labels, norm_of_both=True, step=False)
 
 
 @rivals_step.mistake(
@@ -289,15 +283,7 @@ def one_norm_in_the_loop(rivals, optimizer, images, labels):
     gradient is still there at the second step, so it moves twice. How many steps are asked for?"""
 )
 def steps_in_the_loop(rivals, optimizer, images, labels):
-    rivals.train()
-    optimizer.zero_grad()
-    losses = []
-    for model in rivals:
-        losses.append(F.cross_entropy(model(images), labels))
-        losses[-1].backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-    return [loss.item() for loss in losses]
+    return _in_the_loop(rivals, optimizer, images, labels)
 
 
 @rivals_step.mistake(
@@ -305,12 +291,4 @@ def steps_in_the_loop(rivals, optimizer, images, labels):
     memory moves such weights too, by what it remembers. How many steps are asked for?"""
 )
 def steps_with_zeros(rivals, optimizer, images, labels):
-    rivals.train()
-    losses = []
-    for model in rivals:
-        optimizer.zero_grad(set_to_none=False)
-        losses.append(F.cross_entropy(model(images), labels))
-        losses[-1].backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-    return [loss.item() for loss in losses]
+    return _in_the_loop(rivals, optimizer, images, labels, zeros=True)

@@ -185,6 +185,27 @@ class MovesAStripOfWindows(_Steps):
 
 
 @SwinBlock.mistake(
+    """You decide for rows and columns apart: where one window spans the grid in one direction,
+    yours still moves in the other. The task stops both at once. Which sides do you look at?"""
+)
+class MovesTheOtherDirection(_Steps):
+    def moved(self, x):
+        return tuple(self.shift if n > self.window else 0 for n in x.shape[1:3])
+
+    def there(self, x, s):
+        return x.roll((-s[0], -s[1]), (1, 2))
+
+    def back(self, x, s):
+        return x.roll(s, (1, 2))
+
+    def mask(self, x, s):
+        M, (down, right) = self.window, (torch.arange(n) - t for n, t in zip(x.shape[1:3], s))
+        home = 99 * (down // M)[:, None] + right // M  # the uneven window of each token
+        home = on_tensors.window_partition(self.there(home[None, ..., None], s), M, M)[0, ..., 0]
+        return home[:, :, None] == home[:, None]
+
+
+@SwinBlock.mistake(
     """Every block of yours moves by half a window, whatever `shift` says. Who decides which blocks
     are shifted?"""
 )
@@ -231,15 +252,6 @@ class WithoutTheSecondResidual(_Steps):
 
 
 @SwinBlock.mistake(
-    """x arrives twice: `Residual` adds it already, and you add it once more. What does it give?"""
-)
-class AddsTwice(_Steps):
-    def forward(self, x):
-        x = x + self.around_attention(x, self.in_windows)
-        return x + self.around_feed_forward(x, self.feed_forward)
-
-
-@SwinBlock.mistake(
     """Your feed-forward network comes before the attention. The order is that of chapter 03's
     layer: first tokens hear each other, then each thinks for itself."""
 )
@@ -256,16 +268,6 @@ class FeedForwardFirst(_Steps):
 class LooksAtTheHeight(_Steps):
     def moved(self, x):
         return self.shift if x.shape[1] > self.window else 0
-
-
-@SwinBlock.mistake(
-    """The second residual is missing: after the feed-forward network nothing is left of what went
-    into it. What does `Residual` do besides the norm?"""
-)
-class WithoutTheSecondSum(_Steps):
-    def forward(self, x):
-        x = self.around_attention(x, self.in_windows)
-        return self.feed_forward(self.around_feed_forward.norm(x))
 
 
 @SwinBlock.mistake(

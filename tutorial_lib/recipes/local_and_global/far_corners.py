@@ -144,7 +144,7 @@ def plan():
     cases += [(CONVOLVED, RATES[0], LONGER)]
     cases += [(name, RATES[1], STEPS) for name in FAR]
     cases += [("Twins-PCPVT", RATES[0], STEPS)]
-    cases += [(HIDDEN_HEAD, RATES[1], LONGER)]
+    cases += [(HIDDEN_HEAD, RATES[1], steps) for steps in (STEPS, LONGER)]
     return [
         dict(model=name, lr=lr, steps=steps, seed=seed)
         for (name, lr, steps), seed in product(cases, SEEDS)

@@ -7,7 +7,6 @@ import torch
 from torch import nn
 
 from tutorial_lib.layers.local_attention import LocalAttention, MapLayer
-from tutorial_lib.layers.multi_head_attention import MultiHeadAttention
 from tutorial_lib.layers.windows import window_partition, window_reverse
 from tutorial_lib.models.backbones.cat import cat_block
 from tutorial_lib.models.backbones.regionvit import RegionalToLocal
@@ -15,13 +14,6 @@ from tutorial_lib.models.backbones.tnt import TNTBlock
 from tutorial_lib.models.backbones.twins import SubsampledAttention
 
 DIM, HEADS, SIDE, WINDOW = 4, 2, 8, 4  # a map of 8 × 8 tokens: four windows of 16 tokens
-
-
-class OnTokens(MultiHeadAttention):
-    """Attention of all with all, on a map."""
-
-    def forward(self, x, mask=None):
-        return super().forward(x.flatten(1, 2)).view_as(x)
 
 
 class Regions(nn.Module):
@@ -57,16 +49,12 @@ class PixelsAndPatches(nn.Module):
         return window_reverse(y, WINDOW, WINDOW, SIDE, SIDE)
 
 
-def lsa():
-    return MapLayer(LocalAttention(DIM, HEADS, WINDOW, relative=False), DIM, 2 * DIM)
+def lsa(window=WINDOW):
+    return MapLayer(LocalAttention(DIM, HEADS, window, relative=False), DIM, 2 * DIM)
 
 
 def gsa():
     return MapLayer(SubsampledAttention(DIM, HEADS, WINDOW), DIM, 2 * DIM)
-
-
-def everyone():
-    return MapLayer(OnTokens(DIM, HEADS), DIM, 2 * DIM)
 
 
 def systems(seed=0):
@@ -83,7 +71,7 @@ def systems(seed=0):
         "Twins: LSA, GSA": nn.Sequential(lsa(), gsa()),
         "CAT: IPSA, CPSA, IPSA": nn.Sequential(inner, cross, last),
         "RegionViT: two R2L": Regions(2),
-        "ViT: twice": nn.Sequential(everyone(), everyone()),
+        "ViT: twice": nn.Sequential(lsa(SIDE), lsa(SIDE)),
     }
     for layers in made.values():
         for parameter in layers.parameters():  # none is zero, or as small as it begins

@@ -13,7 +13,6 @@ from torch import nn
 
 from tutorial_lib.layers.local_attention import LocalAttention, MapLayer
 from tutorial_lib.layers.patches import PatchEmbedding
-from tutorial_lib.layers.transformer import EncoderLayer
 from tutorial_lib.layers.windows import window_partition, window_reverse
 from tutorial_lib.measuring.reach import reach
 from tutorial_lib.models.backbones.cat import cat_block
@@ -38,19 +37,16 @@ def in_a_row(make):
     return build
 
 
-class AsRow(EncoderLayer):
-    """ViT's layer, for a map: every token among all."""
-
-    def forward(self, x):
-        """(B, H, W, dim)  ->  (B, H, W, dim)"""
-        return super().forward(x.flatten(1, 2)).view_as(x)
+def local(window):
+    """A layer with attention inside windows; one as large as the map makes it a ViT's."""
+    return MapLayer(LocalAttention(DIM, 2, window, relative=False), DIM, DIM)
 
 
 def twins(i):
     """Windows and summaries in turn; the convolution for positions comes after the first layer."""
     if i % 2:
         return MapLayer(SubsampledAttention(DIM, 2, WINDOW), DIM, DIM)
-    layer = MapLayer(LocalAttention(DIM, 2, WINDOW, relative=False), DIM, DIM)
+    layer = local(WINDOW)
     return nn.Sequential(layer, PositionGenerator(DIM)) if i == 0 else layer
 
 
@@ -116,7 +112,7 @@ class WithMessengers(WithOthers):
 
 
 SYSTEMS = {  # name -> a function of a depth, which gives so many layers, from maps to maps
-    "ViT": in_a_row(lambda i: AsRow(DIM, 2, DIM)),
+    "ViT": in_a_row(lambda i: local(SIDE)),
     "TNT": WithPatches.build,
     "Twins-SVT": in_a_row(twins),
     "CAT": in_a_row(lambda i: cat_block(DIM, 2, WINDOW, DIM)[i % 3]),
