@@ -79,10 +79,8 @@ class _Parts(RegionalToLocal.reference):
     """The reference in steps, for mistakes that change one of them."""
 
     def forward(self, regional, local):
-        spoken = self.speak(regional)
-        x = self.meet(spoken, local)
-        x = self.listen(x.flatten(0, 1)).view_as(x)
-        x = self.think(x)
+        x = self.meet(self.speak(regional), local)
+        x = self.think(self.listen(x.flatten(0, 1)).view_as(x))
         return x[:, :, 0], x[:, :, 1:]
 
     def speak(self, regional):
@@ -260,6 +258,16 @@ class OldRegionalInFront(_Parts):
         x = self.meet(regional, local)
         x = self.think(self.listen(x.flatten(0, 1)).view_as(x))
         return self.think(self.speak(regional)), x[:, :, 1:]
+
+
+@RegionalToLocal.mistake(
+    """You read the last of the 1 + m tokens as regional. The regional one stood in front when they
+    went in: where is it now?"""
+)
+class ReadsTheLast(_Parts):
+    def forward(self, regional, local):
+        x = self.meet(*super().forward(regional, local))
+        return x[:, :, -1], x[:, :, :-1]
 
 
 @RegionalToLocal.mistake(
