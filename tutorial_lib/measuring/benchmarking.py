@@ -74,17 +74,22 @@ def peak_bytes(fn, device="cpu"):
         kept = fn()  # the allocator counts when the host asks, so there is nothing to wait for
         peak = torch.cuda.max_memory_allocated(device) - before
     else:
-        gc.collect()  # or what an earlier measurement left may be freed inside this one
-        cpu = [torch.profiler.ProfilerActivity.CPU]
-        profile = torch.profiler.profile(activities=cpu, profile_memory=True)
-        with _stderr_dropped():
-            profile.start()
+        # The profiler below `torch.profiler.profile`, which would import the compiler: seconds.
+        profile = torch.autograd.profiler.profile(profile_memory=True)
+        collects = gc.isenabled()
+        gc.disable()  # or what an earlier measurement left may be freed inside this one
         try:
-            kept = fn()
-        finally:
             with _stderr_dropped():
-                profile.stop()
-        peak = _peak_of(profile.profiler.kineto_results.experimental_event_tree())
+                profile.__enter__()
+            try:
+                kept = fn()
+            finally:
+                with _stderr_dropped():
+                    profile.__exit__(None, None, None)
+        finally:
+            if collects:
+                gc.enable()
+        peak = _peak_of(profile.kineto_results.experimental_event_tree())
     del kept  # held until here, so that freeing it cannot fall inside the measurement
     return peak
 
