@@ -25,6 +25,10 @@ class Answer:
     right: bool
     says: str = ""
 
+    @property
+    def slug(self) -> str:
+        return self.exercise.partition(".")[0]
+
 
 ANSWERS: list[Answer] = []
 

@@ -17,8 +17,8 @@ def name(answer):
 
 
 def exercise_of(answer):
-    slug, _, called = answer.exercise.partition(".")
-    return getattr(importlib.import_module(f"tutorial_lib.exercises.{slug}"), called)
+    called = answer.exercise.rpartition(".")[2]
+    return getattr(importlib.import_module(f"tutorial_lib.exercises.{answer.slug}"), called)
 
 
 @pytest.mark.parametrize("answer", [a for a in answers.ANSWERS if a.right], ids=name)
