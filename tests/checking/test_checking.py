@@ -72,6 +72,19 @@ def test_slips_nobody_foresaw_get_a_sentence(answer, said):
     assert said in message(answer)
 
 
+def test_none_is_an_answer_where_the_task_knows_it():
+    def first_negative(x):
+        return next((i for i, number in enumerate(x) if number < 0), None)
+
+    def numbers(rng):
+        yield from (dict(x=x) for x in ([1, -2], [3, 4], [-1], [0, 0, -1]))
+
+    exercise = make(first_negative, numbers)
+    assert "returned None" not in message(
+        lambda x: None if x[0] > 0 else first_negative(x), exercise
+    )
+
+
 def test_rounding_where_zero_is_expected_is_no_mistake():
     exercise = make(
         cases=lambda rng: [dict(x=np.full((2, 3), 0.1)), dict(x=rng.normal(size=(2, 3)))]

@@ -78,7 +78,7 @@ def explain(exercise, trials: list[Trial]) -> str:
         # An error may have another cause: that much is said.
         same = "It raises what this raises: " if all(t.outcome.error for t in wrong) else ""
         return same + mistake.message
-    if story := _plain_story(wrong):
+    if story := _gives_none(trials) or _plain_story(wrong):
         where = any(trial.right for trial in trials) and GENERAL.search(story)
         return f"Where it fails: {story}" if where else story
     # NaN on a few extreme tries is told beside what explains the others, not instead of it.
@@ -115,14 +115,19 @@ def _seen(exercise, trials: list[Trial]) -> list[str]:
     return told
 
 
+def _gives_none(trials: list[Trial]) -> str:
+    """None where something is wanted; where None can be right, it is an answer as any other."""
+    tried = [t for t in trials if not t.outcome.error and not isinstance(t.expected, Exception)]
+    if any(t.expected is None for t in tried) or all(t.outcome.value is not None for t in tried):
+        return ""
+    return "Your function returned None. Does every path end with `return`?"
+
+
 def _plain_story(wrong: list[Trial]) -> str:
     """Slips that need no knowledge of the task. An error needs no story: the table shows it."""
     wrong = [trial for trial in wrong if not trial.outcome.error]
     if not wrong:
         return ""
-    for trial in wrong:
-        if trial.outcome.value is None and not isinstance(trial.expected, Exception):
-            return "Your function returned None. Does every path end with `return`?"
     if 2 * len(_with_nan(wrong)) > len(wrong):
         return NAN
     if all(trial.layout == STRIDED for trial in wrong):

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tutorial_lib.checking import attempts, mine
+from tutorial_lib.checking import attempts, earlier, mine
 from tutorial_lib.checking.comparing import compare, describe
 from tutorial_lib.checking.diagnosis import WIDER, chain, diagnose, telling
 from tutorial_lib.checking.running import peak_memory, within
@@ -126,15 +126,13 @@ class Exercise:
             print(f"○ {self.name}: this is the course's own version; yours is still to come.")
             return answer
         self._check_callable(answer)
-        trials = self.trials(answer)
-        if self._is_stub(answer, trials):
+        problem = self.before_the_tries(answer)
+        trials = [] if problem else self.trials(answer)
+        if trials and self._is_stub(answer, trials):
             print(f"○ {self.name}: not done yet. The course's own version takes its place below.")
             return self.reference
-        if not all(trial.right for trial in trials):
-            self.case = telling(trials).case
-            self._refuse(diagnose(self, trials, self.as_function(answer)))
-        if problem := self.beside_the_tries(answer):
-            self._refuse(f"✗ {self.name}: {problem}")
+        if problem := problem or self.problem(answer, trials):
+            self._refuse(earlier.explained(self, answer, problem))
         self._record(True)
         print(f"✓ {self.name}: right on all {len(trials)} tries.")
         mine.keep(self.slug, self.name, answer)
@@ -162,6 +160,18 @@ class Exercise:
         """What the task's words ask for beside the numbers."""
         task = inspect.getdoc(self.reference) or ""
         return Rules(dtypes=bool(DTYPE.search(task)), new_arrays="new array" in task)
+
+    def problem(self, answer: Callable, trials: list[Trial]) -> str:
+        """The message about an answer that is wrong, on its trials or beside them; else ""."""
+        if not all(trial.right for trial in trials):
+            self.case = telling(trials).case
+            return diagnose(self, trials, self.as_function(answer))
+        beside = self.beside_the_tries(answer)
+        return f"✗ {self.name}: {beside}" if beside else ""
+
+    def before_the_tries(self, answer: Callable) -> str:
+        """The message about an answer that cannot even be tried; "" if it can."""
+        return ""
 
     def beside_the_tries(self, answer: Callable) -> str:
         """What is wrong with an answer that is right on every try, in words; "" if nothing is."""

@@ -73,32 +73,31 @@ class ModuleExercise(Exercise):
         rows[-2] += "  # your turn"
         return "\n".join(rows).rstrip()
 
-    def check(self, answer):
-        """As `Exercise.check`, for a class."""
+    def _check_callable(self, answer) -> None:
         if not (isinstance(answer, type) and issubclass(answer, nn.Module)):
             kind = "a module that is built already" if isinstance(answer, nn.Module) else "no class"
             raise NotYet(
                 f"✗ {self.name}: check takes the class itself, below nn.Module; this is {kind}.\n"
                 f"  expected  exercise.{self.name}.check({self.name})"
             )
-        self._check_structure(answer)
-        return super().check(answer)
+        super()._check_callable(answer)
 
-    def _check_structure(self, answer) -> None:
-        """Refuse a class whose parameters and buffers are not those of the reference."""
+    def before_the_tries(self, answer) -> str:
+        """Are the parameters and buffers of the class those of the reference?"""
         for case in self.all_cases():
             arguments = case["arguments"]
             try:
                 yours = within(self.seconds, _built, answer, arguments)
             except (Exception, SystemExit) as error:
                 if "before Module.__init__() call" in str(error):
-                    self._refuse(f"✗ {self.name}: not right yet\n\n{WITHOUT_SUPER}")
-                return  # the tries show the error, or that it is the stub
+                    return f"✗ {self.name}: not right yet\n\n{WITHOUT_SUPER}"
+                return ""  # the tries show the error, or that it is the stub
             theirs = _on_meta(self.reference, arguments)
             if told := list(structure(theirs, yours)):
                 called = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
                 rows = [f"✗ {self.name}: not right yet", "", f"In {self.name}({called}):"]
-                self._refuse("\n".join(rows + [f"  {line}" for line in told]))
+                return "\n".join(rows + [f"  {line}" for line in told])
+        return ""
 
     def beside_the_tries(self, answer) -> str:
         """Does a parameter begin otherwise than the docstring asks for?"""
