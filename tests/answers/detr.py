@@ -1196,7 +1196,7 @@ class _(Parts):
         return self.class_head(x).softmax(-1), self.box_head(x).sigmoid()
 
 
-@wrong("detr.DETR", "sigmoid on the logits too", says="evaluation mode is wrong already: begin")
+@wrong("detr.DETR", "sigmoid on the logits too")
 class _(Parts):
     def heads(self, x):
         return self.class_head(x).sigmoid(), self.box_head(x).sigmoid()
@@ -1214,9 +1214,7 @@ class _(Parts):
         return self.heads(self.decoded(images))
 
 
-@wrong(
-    "detr.DETR", "the norm for the classes alone", says="evaluation mode is wrong already: begin"
-)
+@wrong("detr.DETR", "the norm for the classes alone")
 class _(Parts):
     def forward(self, images):
         x = self.decoded(images)
@@ -1387,7 +1385,7 @@ class _(Parts):
         self.box_head = nn.Linear(dim, 4)
 
 
-@wrong("detr.DETR", "a pair for each layer", says="output in evaluation mode is wrong already:")
+@wrong("detr.DETR", "a pair for each layer")
 class _(Parts):
     def forward(self, images):
         return [Parts.forward(self, images)] * len(self.decoder)
@@ -1415,7 +1413,7 @@ class _(Parts):
         return x
 
 
-@wrong("detr.DETR", "boxes turned into edges", says="evaluation mode is wrong already: begin")
+@wrong("detr.DETR", "boxes turned into edges")
 class _(Parts):
     def heads(self, x):
         return self.class_head(x), cxcywh_to_xyxy(self.box_head(x).sigmoid())
@@ -2699,7 +2697,7 @@ class _(Layer):
         self.around_feed_forward = Residual(dim, norm_first=True)
 
 
-@wrong("detr.QueryLayer", "GELU", says="output in evaluation mode is wrong already:")
+@wrong("detr.QueryLayer", "GELU")
 class _(Layer):
     def __init__(self, dim, heads, hidden):
         super().__init__(dim, heads, hidden)
@@ -2820,11 +2818,7 @@ class _(Layer):
         return around(x, self.feed_forward)
 
 
-@wrong(
-    "detr.QueryLayer",
-    "the two residuals of the attentions exchanged",
-    says="output in evaluation mode is wrong already:",
-)
+@wrong("detr.QueryLayer", "the two residuals of the attentions exchanged")
 class _(Layer):
     def forward(self, x, memory, queries, places):
         x = self.around_cross_attention(x, lambda y: self.attention(y, y, queries, queries))
@@ -2846,11 +2840,7 @@ class _(Layer):
         return self.around_attention(x, lambda y: y + self.attention(y, y, queries, queries))
 
 
-@wrong(
-    "detr.QueryLayer",
-    "the cross-attention asks with the x from before",
-    says="output in evaluation mode is wrong already:",
-)
+@wrong("detr.QueryLayer", "the cross-attention asks with the x from before")
 class _(Layer):
     def forward(self, x, memory, queries, places):
         y = self.among(x, queries)
@@ -2867,11 +2857,7 @@ class _(Layer):
         self.cross_attention = self.attention
 
 
-@wrong(
-    "detr.QueryLayer",
-    "no residual around the attention",
-    says="output in evaluation mode is wrong already:",
-)
+@wrong("detr.QueryLayer", "no residual around the attention")
 class _(Layer):
     def among(self, x, queries):
         return self.around_attention.norm(self.attention(x, x, queries, queries))
@@ -2885,7 +2871,7 @@ class _(Layer):
         super().__init__(dim, heads, 4 * dim)
 
 
-@wrong("detr.QueryLayer", "one head", says="output in evaluation mode is wrong already:")
+@wrong("detr.QueryLayer", "one head")
 class _(Layer):
     def __init__(self, dim, heads, hidden):
         super().__init__(dim, 1, hidden)

@@ -404,7 +404,7 @@ def _(phi_Q, phi_K, V):
 @wrong(
     "linear_attention.causal_linear_attention",
     "np.outer: no batch",
-    says="Your code wants a fixed number of axes or values.",
+    says="Your code unpacks another number of values",
 )
 def _(phi_Q, phi_K, V):
     N, r = phi_K.shape

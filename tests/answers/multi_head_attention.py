@@ -61,7 +61,7 @@ def _(X, heads):
 @wrong(
     "multi_head_attention.split_heads",
     "exactly one axis of batch",
-    says="Your code wants a fixed number of axes or",
+    says="Your code unpacks another number",
 )
 def _(X, heads):
     B, n, D = X.shape

@@ -907,7 +907,7 @@ class _(Parts):
         return x + self.positions().detach()
 
 
-@wrong("vit.VisionTransformer", "Post-LN layers", says="in evaluation mode is wrong already: begin")
+@wrong("vit.VisionTransformer", "Post-LN layers")
 class _(Parts):
     def __init__(self, image_size, patch, channels, classes, dim, depth, heads, hidden):
         super().__init__(image_size, patch, channels, classes, dim, depth, heads, hidden)

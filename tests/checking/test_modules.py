@@ -187,6 +187,14 @@ def test_the_stub_shows_docstrings_and_no_bodies(capsys):
     assert "not done yet" in capsys.readouterr().out
 
 
+def test_arguments_may_be_taken_by_name():
+    class Named(Gate):
+        def __init__(self, **sizes):
+            super().__init__(**sizes)
+
+    assert make().check(Named) is Named
+
+
 @pytest.mark.parametrize("answer", [Gate(2, 1), F.gelu, 3, int])
 def test_what_is_no_class_of_modules_is_refused(answer):
     assert "takes the class itself" in message(answer, make())

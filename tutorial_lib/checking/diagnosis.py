@@ -186,8 +186,8 @@ def _broken_link(wrong: list[Trial]) -> str:
     )
     if not names or not places:
         return ""
-    if first == 0:
-        return f"{names[0]} is wrong already: begin there."
+    if first == 0:  # of a module's results the first is all there is to see
+        return "" if names[0].startswith("output") else f"{names[0]} is wrong already: begin there."
     return (
         f"{names[first]} is where the chain breaks: what comes before it "
         f"({', '.join(names[:first])}) is right on every case."

@@ -4,14 +4,19 @@ import linecache
 import re
 import traceback
 
-from tutorial_lib.checking.running import LIBRARY
+from tutorial_lib.checking.running import LIBRARY, own_lines
 from tutorial_lib.checking.trials import Trial
 
+NO_FIT = (
+    "Two shapes do not fit. Write the shape behind each line: which axis is missing, or elsewhere?"
+)
+ALL_AXES = "(`.T` reverses *all* axes, and a batch has more than two.)"
 SENTENCES = {  # what Python, NumPy or PyTorch say -> what it means to whoever wrote the line
     r"truth value of an array|Boolean value of Tensor": "An array has no single truth value: `x is "
     "None` asks whether it is there, `x.any()` and `x.all()` ask about its entries.",
-    r"(not enough|too many) values to unpack": "Your code wants a fixed number of axes or values. "
-    "`*batch, n, d = x.shape` takes any number in front, and `...` in an index stands for them.",
+    r"(not enough|too many) values to unpack": "Your code unpacks another number of "
+    "values than there are. Of a shape, `*batch, n, d = x.shape` takes any number in front; a dict "
+    "gives its keys.",
     r"boolean index did not match|too many indices": "An array has fewer axes than your code "
     "counts on. Counted from the end, `x[..., i]` or axis −1, an axis is there whatever stands in "
     "front; and what broadcasts need not have all of them.",
@@ -25,9 +30,7 @@ SENTENCES = {  # what Python, NumPy or PyTorch say -> what it means to whoever w
     r"not callable": "A function is wanted there, and what it gives was handed over: name it "
     "without brackets, or wrap the call, `lambda y: f(y, mask=mask)`.",
     r"recursion": "Your function calls itself without an end.",
-    r"not aligned|mismatch|not be broadcast|cannot be multiplied|must match|shape ": "Two "
-    "shapes do not fit. Write the shape behind each line: which axis is missing, or elsewhere? "
-    "(`.T` reverses *all* axes, and a batch has more than two.)",
+    r"not aligned|mismatch|not be broadcast|cannot be multiplied|must match|shape ": NO_FIT,
 }
 
 
@@ -48,8 +51,12 @@ def story_of_errors(trials: list[Trial]) -> str:
         return ""
     if all(_raises_itself(trial.outcome.error) for trial in raised):
         return "You refuse arguments that the task allows: which ones does it name?"
-    text = f"{type(raised[0].outcome.error).__name__}: {raised[0].outcome.error}"
-    return next((told for said, told in SENTENCES.items() if re.search(said, text)), "")
+    error = raised[0].outcome.error
+    text = f"{type(error).__name__}: {error}"
+    told = next((told for said, told in SENTENCES.items() if re.search(said, text)), "")
+    return (
+        f"{told} {ALL_AXES}" if told == NO_FIT and re.search(r"\.T\b", own_lines(error)) else told
+    )
 
 
 def _raises_itself(error: BaseException) -> bool:

@@ -246,7 +246,7 @@ class Exercise:
             )
         wanted = list(inspect.signature(self.reference).parameters)
         try:
-            inspect.signature(answer).bind(*wanted)
+            self._bind(inspect.signature(answer), wanted)
         except ValueError:  # a built-in that tells nothing of its arguments
             return
         except TypeError:
@@ -255,6 +255,10 @@ class Exercise:
                 f"  got       {inspect.signature(answer)}\n"
                 f"  expected  ({', '.join(wanted)})"
             ) from None
+
+    def _bind(self, signature, wanted: list[str]) -> None:
+        """Raise TypeError if the tries could not call it so."""
+        signature.bind(*wanted)
 
     def _is_stub(self, answer, trials: list[Trial]) -> bool:
         if self.start is not None and same_code(answer, self.start):

@@ -82,6 +82,9 @@ class ModuleExercise(Exercise):
             )
         super()._check_callable(answer)
 
+    def _bind(self, signature, wanted) -> None:
+        signature.bind(**dict.fromkeys(wanted))  # a module is made with its arguments by name
+
     def before_the_tries(self, answer) -> str:
         """Are the parameters and buffers of the class those of the reference?"""
         for case in self.all_cases():

@@ -4,6 +4,7 @@ What is said is only what was seen, so it is true of every mistake: "Wrong exact
 None; right on the other tries."
 """
 
+import itertools
 import math
 import re
 
@@ -38,6 +39,9 @@ def _properties(case: dict, names: set[str]) -> dict[str, bool]:
     """Sentence -> whether it is true of a case, the simplest first; `names` are the arguments of
     all cases, some of which may be left out in this one."""
     found = {}
+    whole = [name for name, value in case.items() if type(value) is int]
+    for a, b in itertools.combinations(whole, 2):
+        found[f"{a} and {b} differ"] = case[a] != case[b]
     for name, value in case.items():
         found |= _of_value(name, value)
     for name in sorted(names):

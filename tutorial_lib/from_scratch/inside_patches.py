@@ -51,7 +51,7 @@ def pixels_to_patch_backward(dA, Y, weights):
         dY (B, n, m, c)
 
     All patches share the weights. `layer_norm(X, gamma, beta)` and `layer_norm_backward(dY, X,
-    gamma)`, chapter 03's, give a norm and the gradients dgamma, dbeta and dX of one.
+    gamma)`, chapter 03's, give a norm and a dict of the gradients dgamma, dbeta and dX of one.
     """
     V = Y.reshape(*Y.shape[:2], -1)
     U = layer_norm(V, weights["gamma_in"], weights["beta_in"])

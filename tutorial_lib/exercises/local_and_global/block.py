@@ -129,6 +129,15 @@ class ReturnsTheOldPixels(_Parts):
 
 
 @TNTBlock.mistake(
+    """You add what the pixels tell to all of z. The class token has no pixels: z has one row more
+    than there are patches. Which rows are theirs?"""
+)
+class AddsToAllRows(_Parts):
+    def told(self, old, new, z):
+        return z + self.join(new)
+
+
+@TNTBlock.mistake(
     """The pixels replace their patch. In the paper they are *added* to it: what the patch has heard
     from others in the blocks before is lost."""
 )

@@ -173,6 +173,17 @@ def squares_before_patches(images, P, s):
 
 
 @pixel_tokens.mistake(
+    """You split a patch's side into (s, k), s squares of k pixels. A square has s pixels a side,
+    and k of them stand beside each other. Right where s = k. Which of the two comes first?"""
+)
+def sides_exchanged(images, P, s):
+    B, H, W, C = images.shape
+    k = _axes(images, P, s).shape[2]
+    x = images.reshape(B, H // P, s, k, W // P, s, k, C).transpose(0, 1, 4, 2, 5, 3, 6, 7)
+    return _tokens(x, images, P, s)
+
+
+@pixel_tokens.mistake(
     """You take s for the number of squares beside each other. It is the side of a square, in
     pixels: how many fit into a patch?"""
 )

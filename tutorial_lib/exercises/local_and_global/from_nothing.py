@@ -56,8 +56,9 @@ def tnt_from_nothing():
     200,000 parameters, and is right for at least 80 % of the test pictures, which you do not see.
     It has a method `pixels(images)` that gives pixel tokens (B, 4, tokens of a patch, features),
     two or more in each patch: each has heard of all pixels of its own patch, and of no other patch.
-    What the model says of a picture is made of these tokens alone, and `forward` calls `pixels`.
-    Fifteen seconds of training are enough. How you build it is yours."""
+    `forward` calls `pixels`, and all that follows starts from these tokens alone: let `pixels` end
+    behind the first inner layer. Fifteen seconds of training are enough. How you build it is
+    yours."""
     import torch
     import torch.nn.functional as F
     from torch import nn

@@ -169,6 +169,15 @@ class ClassTokenLast(_Parts):
 
 
 @TNT.mistake(
+    """The class token stands behind the patches, and you read it there. The blocks take row 0 for
+    it: they would tell patch 1 about the pixels of patch 0."""
+)
+class ClassTokenLastAndRead(ClassTokenLast):
+    def read(self, z):
+        return self.head(self.norm(z[:, -1]))
+
+
+@TNT.mistake(
     """`first` is made and not called: your patches begin at zero, and only the blocks tell them of
     their pixels. Where does z come from?"""
 )

@@ -21,8 +21,8 @@ class RegionalToLocal(nn.Module):
 
     Its parts are named attention (`MultiHeadAttention(dim, heads)`), feed_forward
     (`FeedForward(dim, hidden)`) and around_regional, around_local, around_feed_forward, the
-    residuals (`Residual(dim, norm_first=True)`) of the three steps. The paper's bias for the offset
-    of two local tokens is left out.
+    residuals (`Residual(dim, norm_first=True)`, called with x and what it goes around) of the three
+    steps. The paper's bias for the offset of two local tokens is left out.
     """
 
     def __init__(self, dim: int, heads: int, hidden: int):
@@ -214,8 +214,7 @@ class RegionalWithoutResidual(_Parts):
 
 
 @RegionalToLocal.mistake(
-    """The regional tokens' step has a residual and no norm in it: you add the attention yourself.
-    What does `Residual` do besides?"""
+    """You add the attention yourself in the first step, without a norm. What does `Residual` do?"""
 )
 class RegionalWithoutNorm(_Parts):
     def speak(self, regional):
@@ -292,8 +291,7 @@ class LocalNormForBoth(_Parts):
 
 
 @RegionalToLocal.mistake(
-    """The regional tokens of all images hear each other: right with one image. What is the batch of
-    the first step?"""
+    """The regional tokens of all images hear each other. What is the batch of the first step?"""
 )
 class AcrossImages(_Parts):
     def speak(self, regional):

@@ -20,9 +20,9 @@ class SwinBlock(nn.Module):
 
     Its parts are attention (`WindowAttention(dim, heads, window)`), feed_forward
     (`FeedForward(dim, hidden)`), around_attention and around_feed_forward (each
-    `Residual(dim, norm_first=True)`). Where one window spans the grid in either direction, nothing
-    is moved, in neither. `on_tensors` has your three functions for tensors:
-    `on_tensors.window_partition`, `.window_reverse` and `.shift_mask`.
+    `Residual(dim, norm_first=True)`, called with x and what it goes around). Where the grid is one
+    window high or one window wide, nothing is moved along either axis. Your three functions for
+    tensors are `on_tensors.window_partition`, `.window_reverse` and `.shift_mask`.
     """
 
     def __init__(self, dim: int, heads: int, hidden: int, window: int, shift: int):
@@ -107,8 +107,7 @@ class _Steps(SwinBlock.reference):
 
 
 @SwinBlock.mistake(
-    """Your windows never move. Two such blocks after each other never take anything out of a
-    window. Where should `shift` come in?"""
+    """Your windows never move: two such blocks take nothing out of one. Where is `shift` used?"""
 )
 class NeverMoves(_Steps):
     def moved(self, x):
@@ -146,17 +145,13 @@ class RollsOn(_Steps):
     """Your roll goes down and to the right, and the mask is made for one up and to the left. Which
     sign brings the first row to the end?"""
 )
-class TheOtherWay(_Steps):
+class TheOtherWay(RollsOn):
     def there(self, x, s):
         return x.roll((s, s), (1, 2))
 
-    def back(self, x, s):
-        return x.roll((-s, -s), (1, 2))
-
 
 @SwinBlock.mistake(
-    """You roll the rows alone. Windows then move down and not to the right. Which axes are the
-    grid's?"""
+    """You roll the rows alone: windows move down, not to the right. Which axes are the grid's?"""
 )
 class RollsRowsAlone(_Steps):
     def there(self, x, s):
@@ -206,8 +201,7 @@ class MovesTheOtherDirection(_Steps):
 
 
 @SwinBlock.mistake(
-    """Every block of yours moves by half a window, whatever `shift` says. Who decides which blocks
-    are shifted?"""
+    """Every block of yours moves by half a window, whatever `shift` says. Who decides that?"""
 )
 class AlwaysHalf(_Steps):
     def moved(self, x):
@@ -230,6 +224,15 @@ class WithoutFeedForward(_Steps):
 class WithoutTheFirstResidual(_Steps):
     def forward(self, x):
         x = self.in_windows(self.around_attention.norm(x))
+        return self.around_feed_forward(x, self.feed_forward)
+
+
+@SwinBlock.mistake(
+    """You add x to what around_attention gives: it is in there twice. What does `Residual` do?"""
+)
+class AddsTwice(_Steps):
+    def forward(self, x):
+        x = x + self.around_attention(x, self.in_windows)
         return self.around_feed_forward(x, self.feed_forward)
 
 
@@ -257,13 +260,13 @@ class WithoutTheSecondResidual(_Steps):
 )
 class FeedForwardFirst(_Steps):
     def forward(self, x):
-        x = self.around_feed_forward(x, self.feed_forward)
-        return self.around_attention(x, self.in_windows)
+        return self.around_attention(
+            self.around_feed_forward(x, self.feed_forward), self.in_windows
+        )
 
 
 @SwinBlock.mistake(
-    """You look at the height alone: in a column of windows, each as wide as the grid, yours move.
-    Which other side can a window span?"""
+    """You look at the height alone, of the grid. Which other side can one window span?"""
 )
 class LooksAtTheHeight(_Steps):
     def moved(self, x):
@@ -271,8 +274,7 @@ class LooksAtTheHeight(_Steps):
 
 
 @SwinBlock.mistake(
-    """Your norms come after the sums, Post-LN, as in chapter 03's first transformer. Which argument
-    of `Residual` does the task give?"""
+    """Your norms come after the sums, Post-LN. Which argument of `Residual` does the task give?"""
 )
 class PostNorm(_Steps):
     def __init__(self, dim, heads, hidden, window, shift):
@@ -281,8 +283,7 @@ class PostNorm(_Steps):
 
 
 @SwinBlock.mistake(
-    """Attention and feed-forward network of yours stand beside each other: both read x. What
-    should the second one read?"""
+    """Attention and feed-forward network of yours both read x. What should the second one read?"""
 )
 class SideBySide(_Steps):
     def forward(self, x):
@@ -291,8 +292,7 @@ class SideBySide(_Steps):
 
 
 @SwinBlock.mistake(
-    """Your mask is made for a grid that lies on its side: width before height. Right on square
-    grids alone. In which order does `shift_mask` want them?"""
+    """Your mask is made for a grid on its side. In which order does `shift_mask` want its sides?"""
 )
 class MaskOnItsSide(_Steps):
     def mask(self, x, s):

@@ -12,8 +12,7 @@ def shift_mask(height, width, window, shift):
     height, width  of the grid, multiples of the window's side; window  that side, in tokens;
     shift  0 … window − 1
     ->  bool (n, N, N) for n windows of the rolled grid, N = window² tokens each, query by key: True
-        where both came from the same side of each border of the grid, so that they were neighbours
-        before the roll
+        where, along each axis, the roll carried both round the edge of the grid, or neither
     """
     below = np.arange(height) >= height - shift  # what has come round from the top
     beside = np.arange(width) >= width - shift  # what has come round from the left

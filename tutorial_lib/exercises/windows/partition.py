@@ -128,6 +128,16 @@ def turned_windows(x, rows, columns):
 
 
 @window_partition.mistake(
+    """You cut both axes of the grid by `rows`. Right for square windows. What cuts the width?"""
+)
+def rows_for_both(x, rows, columns):
+    B, H, W, C = x.shape
+    _checked(x, rows, columns)
+    x = x.reshape(B, H // rows, rows, W // rows, rows, C).swapaxes(2, 3)
+    return x.reshape(B, -1, rows * columns, C)
+
+
+@window_partition.mistake(
     """You read x as (B, W, H, C). In an array of a grid, which of its two axes comes first?"""
 )
 def width_first(x, rows, columns):

@@ -137,3 +137,13 @@ def one_long_strip(windows, rows, columns, height, width):
     B, n, _, C = windows.shape
     strip = windows.reshape(B, n, rows, columns, C).swapaxes(1, 2)
     return strip.reshape(B, height, width, C)
+
+
+@window_reverse.mistake(
+    """You count the windows of the width where those of the height should stand. Right where there
+    are as many down as across. Which axis of windows comes first?"""
+)
+def across_then_down(windows, rows, columns, height, width):
+    B, _, _, C = windows.shape
+    x = windows.reshape(B, width // columns, height // rows, rows, columns, C)
+    return x.swapaxes(2, 3).reshape(B, height, width, C)
