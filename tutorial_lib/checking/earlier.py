@@ -4,6 +4,7 @@ Then it is tried once more with the course's versions of those parts, which show
 """
 
 import contextlib
+import dis
 import inspect
 import sys
 import types
@@ -27,7 +28,7 @@ def explained(task, answer, problem: str) -> str:
         return f"{again}\n\n(Tried with the course's {names}: yours {are} not right yet.)"
     return (
         f"✗ {task.name}: right in itself, but it calls your {names}, which {are} not right yet.\n"
-        f"  With the course's {names} every try is right: go back to that cell first."
+        f"  With the course's {names} every try is right. Mend that first."
     )
 
 
@@ -37,7 +38,7 @@ def wrong_parts(task, answer) -> dict:
     wrong = {}
     for name, value in _called(answer, {}).items():
         part = getattr(chapter, name, None)
-        if part is not task and getattr(part, "slug", None) == task.slug:
+        if part is not task and hasattr(part, "trials"):
             if part.before_the_tries(value) or not all(t.right for t in part.trials(value)):
                 wrong[name] = part
     return wrong
@@ -45,7 +46,7 @@ def wrong_parts(task, answer) -> dict:
 
 def _called(value, found: dict) -> dict:
     """Name -> function or class, of what is called from a function or class and stands in the same
-    notebook; through helpers too. What is only called alike, as `F.softmax` is, may be among it."""
+    notebook; through helpers too."""
     for function in _functions(value):
         for name in _names(function.__code__):
             part = function.__globals__.get(name)
@@ -65,9 +66,11 @@ def _functions(value) -> list:
 
 
 def _names(code) -> set[str]:
-    """The names that a function reads beside its own, functions inside it included."""
+    """The globals that a function reads, functions inside it included; no attributes, so
+    `F.softmax` is not the notebook's `softmax`."""
+    own = {i.argval for i in dis.get_instructions(code) if i.opname == "LOAD_GLOBAL"}
     inner = (part for part in code.co_consts if isinstance(part, types.CodeType))
-    return {*code.co_names, *(name for part in inner for name in _names(part))}
+    return own.union(*map(_names, inner))
 
 
 @contextlib.contextmanager
