@@ -15,7 +15,11 @@ from tutorial_lib.authoring.build import sources
 BUDGET = 45  # CPU seconds of a chapter, so that 41 of them take 20 minutes of two CPU cores
 COLUMNS = ("solved", "learner", "exercises", "tests")
 STARTING = "starting, collecting"
-UNDER = {"test_learner_notebooks.py": "learner", "test_exercises.py": "exercises"}
+UNDER = {
+    "test_learner_notebooks.py": "learner",
+    "test_exercises.py": "exercises",
+    "test_answers.py": "exercises",
+}
 
 _elsewhere = 0.0  # of processes that are not this one's children; they say what they took
 
