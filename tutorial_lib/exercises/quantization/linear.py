@@ -3,7 +3,8 @@
 import torch
 from torch import nn
 
-from tutorial_lib.checking.modules import ModuleExercise, Probe
+from tutorial_lib.checking.modules import ModuleExercise
+from tutorial_lib.checking.probing import Probe
 from tutorial_lib.layers.quantization import int8_product
 
 
