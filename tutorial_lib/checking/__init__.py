@@ -2,6 +2,8 @@
 
 exercise      a task: reference, cases, hints, known mistakes, and `check`
 modules       a task whose answer is an nn.Module class
+structure     what differs in two modules' parameters and buffers, in words
+probing       what instances of a class do with given weights
 training      a task whose answer is a training step
 from_nothing  a goal and an empty cell: judged by what the learner's model does
 mine          a learner's passed answers, kept in work/mine/
@@ -14,6 +16,7 @@ running       one call: fresh copies, a time limit, the learner's own traceback
 comparing     where two values part, in words
 resemblance   slips that are the same in every task: a sign, a factor, an axis
 diagnosis     the message a learner reads
+earlier       whether a wrong answer is wrong because of an earlier one that it calls
 questions     "which mistake is it?", made from the known mistakes
 question_page such a question as HTML
 """
