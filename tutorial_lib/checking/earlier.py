@@ -28,7 +28,7 @@ def explained(task, answer, problem: str) -> str:
         return f"{again}\n\n(Tried with the course's {names}: yours {are} not right yet.)"
     return (
         f"✗ {task.name}: right in itself, but it calls your {names}, which {are} not right yet.\n"
-        f"  With the course's {names} every try is right. Mend that first."
+        f"  With the course's {names} every try is right: begin there."
     )
 
 
@@ -48,7 +48,7 @@ def _called(value, found: dict) -> dict:
     """Name -> function or class, of what is called from a function or class and stands in the same
     notebook; through helpers too."""
     for function in _functions(value):
-        for name in _names(function.__code__):
+        for name in sorted(_names(function.__code__)):
             part = function.__globals__.get(name)
             here = getattr(part, "__module__", None) == function.__globals__.get("__name__")
             if here and name not in found and _functions(part):
